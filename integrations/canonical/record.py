@@ -1,0 +1,119 @@
+"""What every record is made of: frozen, exact, strict.
+
+A record says what one system knows of one thing. Absent figures are None, never zero. Amounts are Decimals, days are dates, moments are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from operator import attrgetter
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+from msgspec import Meta, Struct, field
+from msgspec.structs import force_setattr
+
+Amount = Annotated[Decimal, Meta(description="in the document's currency, with no more decimals than it has")]
+Price = Annotated[
+    Decimal, Meta(description="for one unit, in the document's currency; may have more decimals than the currency")
+]
+Quantity = Annotated[Decimal, Meta(description="a count or measure; negative where goods come back")]
+Percent = Annotated[Decimal, Meta(description="20 means 20 %")]
+Rate = Annotated[Decimal, Meta(description="units of home currency for one unit of the document's currency")]
+Currency = Annotated[str, Meta(description="ISO 4217, three capital letters")]
+Country = Annotated[str, Meta(description="ISO 3166-1, two capital letters")]
+
+
+def said(value: Any) -> Any:
+    """A default that is always written out: only None and empty values are left out of what a record says."""
+    return field(default_factory=lambda: value)  # msgspec leaves plain defaults out, but not made ones
+
+
+class Part(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A value inside a record."""
+
+
+class Exact(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """A part with figures: takes finite Decimals only and aware moments only, which it keeps in UTC; TypeError or ValueError otherwise."""
+
+    def __post_init__(self) -> None:
+        decimals, moments, has_extra = _figures(type(self))
+        if decimals is not None:
+            for value in decimals(self):
+                if value is not None and (value.__class__ is not Decimal or not value.is_finite()):
+                    raise TypeError(f"{value!r} is not a finite Decimal")
+        for name in moments:
+            self._keep_in_utc(name)
+        if has_extra and (extra := self.extra):  # type: ignore[attr-defined]  # the annotations were asked
+            refuse_floats(extra)
+
+    def _keep_in_utc(self, name: str) -> None:
+        moment: datetime | None = getattr(self, name)
+        if moment is None or moment.tzinfo is UTC:
+            return
+        if moment.tzinfo is None:
+            raise ValueError(f"{name} is a moment without a time zone")
+        force_setattr(self, name, moment.astimezone(UTC))
+
+
+class Ref(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """Names another record of the same system, by its id there, its number, its name, or several of them."""
+
+    external_id: str | None = None
+    number: str | None = None
+    name: str | None = None
+
+
+class Record(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The base of every kind: whose it is over there, and what the hub has no field for."""
+
+    external_id: str | None = None
+    version: str | None = None
+    created_at: datetime | None = None
+    changed_at: datetime | None = None
+    url: str | None = None
+    extra: dict[str, Any] = {}
+
+
+def refuse_floats(value: Any) -> None:
+    """Raise TypeError where a value made of JSON parts holds a float, at any depth."""
+    kind = value.__class__
+    if kind is dict:
+        for each in value.values():
+            if each.__class__ is not str:
+                refuse_floats(each)
+    elif kind is list:
+        for each in value:
+            refuse_floats(each)
+    elif kind is Decimal:
+        if not value.is_finite():
+            raise TypeError(f"{value!r} is not a finite Decimal")
+    elif isinstance(value, float):
+        raise TypeError(f"{value!r} is a float: give a Decimal")
+
+
+@cache
+def _figures(part: type[Exact]) -> tuple[Callable[[Any], tuple[Any, ...]] | None, tuple[str, ...], bool]:
+    """How to take the Decimals of a part, the names of its moments, and whether it has extras."""
+    decimals, moments = [], []
+    for name, hint in get_type_hints(part).items():
+        if Decimal in (members := _members(hint)):
+            decimals.append(name)
+        if datetime in members:
+            moments.append(name)
+    take: Callable[[Any], tuple[Any, ...]] | None = None
+    if len(decimals) == 1:
+        only = attrgetter(decimals[0])
+        take = lambda part: (only(part),)  # noqa: E731
+    elif decimals:
+        take = attrgetter(*decimals)
+    return take, tuple(moments), "extra" in part.__struct_fields__
+
+
+def _members(hint: Any) -> set[Any]:
+    """The plain types of a field, seen through Annotated and unions, but not into lists."""
+    if get_origin(hint) in (list, dict):
+        return set()
+    return {hint}.union(*(_members(each) for each in get_args(hint)))
