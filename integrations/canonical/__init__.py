@@ -1,7 +1,8 @@
 """WHAT a record is: the kinds of record every system's own are turned into, and the laws they keep. Plain Python.
 
-`record` first: what every record is made of. Then the kinds, by family: `parties`, `items`, `ledger`, `documents` (what sales and purchases share),
-`sales`, `purchases`, `payments`, `statistics`. `kinds` lists them and their order, `laws` judges their figures, `codec` writes and reads them.
+`record` first: what every record is made of. Then the kinds, by family: `parties`, `items`, `ledger`, `documents` (what
+sales and purchases share), `sales`, `purchases`, `payments`, `statistics`. `kinds` lists them and their order, `laws`
+judges their figures, `codec` writes and reads them.
 """
 
 from integrations.canonical.codec import BadRecord, decode, encode, fingerprint, from_plain, schema, to_plain

@@ -43,7 +43,7 @@ TaxCategory = Literal["S", "Z", "E", "AE", "K", "G", "O", "L", "M", "B"]
 DimensionType = Literal["class", "location", "department", "project", "entity", "custom"]
 
 
-class Tag(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Tag(Part, frozen=True, kw_only=True):
     """A value of a reporting dimension, such as the department Berlin; `name` is the dimension's own, where `type` is custom."""
 
     type: DimensionType
@@ -51,7 +51,7 @@ class Tag(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fi
     name: str | None = None
 
 
-class Link(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Link(Part, frozen=True, kw_only=True):
     """A pointer for people to what this came from or belongs to. What must be resolved is a reference, not a link."""
 
     rel: Literal[
@@ -72,7 +72,7 @@ class Link(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_f
     url: str | None = None
 
 
-class TaxSummary(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class TaxSummary(Exact, frozen=True, kw_only=True):
     """The tax of a document at one rate. `category` is a code of UNCL5305."""
 
     amount: Amount
@@ -83,7 +83,7 @@ class TaxSummary(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     name: str | None = None
 
 
-class Line(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Line(Exact, frozen=True, kw_only=True):
     """A line of any document. `external_id` is the line's id there; `key` is stable in the source where there is one.
 
     On orders, `quantity` is what was ordered, and the two other quantities say how far it has come. On bills, `customer` is for whom it was bought.
@@ -119,7 +119,7 @@ class Line(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_
     extra: dict[str, Any] = {}
 
 
-class Document(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Document(Record, frozen=True, kw_only=True):
     """Lines, taxes and totals, and whatever any document of sale or purchase may have."""
 
     number: str | None = None
@@ -144,7 +144,7 @@ class Document(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
     links: list[Link] = []
 
 
-class Settled(Document, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Settled(Document, frozen=True, kw_only=True):
     """A document that is owed and paid. `amount_withheld` is tax that the payer keeps back."""
 
     due_on: date | None = None

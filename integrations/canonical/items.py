@@ -10,7 +10,7 @@ from integrations.canonical.refs import AccountRef, ItemRef, TaxRateRef, VendorR
 ItemType = Literal["inventory", "non_inventory", "service", "discount", "charge", "bundle", "other"]
 
 
-class PriceSide(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class PriceSide(Exact, frozen=True, kw_only=True):
     """How an item is sold, or how it is bought. `price` is for one unit, with tax where `tax_inclusive` says so."""
 
     price: Price | None = None
@@ -21,14 +21,14 @@ class PriceSide(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
     description: str | None = None
 
 
-class BundlePart(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class BundlePart(Exact, frozen=True, kw_only=True):
     """One of the items that a bundle is made of."""
 
     item: ItemRef
     quantity: Quantity
 
 
-class Item(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Item(Record, frozen=True, kw_only=True):
     """Something sold or bought. `quantity_on_hand` is the other system's to compute."""
 
     name: str

@@ -35,7 +35,7 @@ AccountType = Literal[
 EntryStatus = Literal["draft", "pending_approval", "posted", "void", "unknown"]
 
 
-class Account(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Account(Record, frozen=True, kw_only=True):
     """An account of the ledger; `number` is its code. `tax_code` is the usual tax rate's code: a text, since tax rates refer to accounts.
 
     `balance` is the other system's to compute.
@@ -56,7 +56,7 @@ class Account(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     active: bool = said(True)
 
 
-class TaxComponent(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class TaxComponent(Exact, frozen=True, kw_only=True):
     """One tax within a rate, such as the state's and the county's. A compound one is reckoned on top of those before it."""
 
     name: str
@@ -65,7 +65,7 @@ class TaxComponent(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_
     account: AccountRef | None = None
 
 
-class TaxRate(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class TaxRate(Record, frozen=True, kw_only=True):
     """A rate of tax as used on lines; `rate_percent` is what it comes to, components included. `category` is a code of UNCL5305."""
 
     code: str
@@ -85,7 +85,7 @@ class TaxRate(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     active: bool = said(True)
 
 
-class PaymentTerm(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class PaymentTerm(Record, frozen=True, kw_only=True):
     """When a document is due: so many days on, or on a day of the month; and what is taken off for paying early."""
 
     name: str
@@ -98,7 +98,7 @@ class PaymentTerm(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_
     active: bool = said(True)
 
 
-class Dimension(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Dimension(Record, frozen=True, kw_only=True):
     """A value that lines and documents can be tagged with; `dimension_name` is the dimension's own, where the type is custom."""
 
     dimension_type: DimensionType
@@ -113,7 +113,7 @@ class Dimension(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     active: bool = said(True)
 
 
-class ExchangeRate(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class ExchangeRate(Record, frozen=True, kw_only=True):
     """What one unit of `currency` is worth in `home_currency` from a day on."""
 
     currency: Currency
@@ -123,7 +123,7 @@ class ExchangeRate(Record, frozen=True, kw_only=True, omit_defaults=True, forbid
     rate_type: str | None = None
 
 
-class JournalLine(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class JournalLine(Exact, frozen=True, kw_only=True):
     """One side of an entry: a debit or a credit, never both, never negative. `currency` where it is not the entry's."""
 
     external_id: str | None = None
@@ -141,7 +141,7 @@ class JournalLine(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_u
     extra: dict[str, Any] = {}
 
 
-class JournalEntry(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class JournalEntry(Record, frozen=True, kw_only=True):
     """A booking by hand or by a system: for each currency, debits equal credits."""
 
     posted_on: date

@@ -8,7 +8,7 @@ from integrations.canonical.record import Amount, Country, Currency, Part, Perce
 from integrations.canonical.refs import AccountRef, CustomerRef, PaymentTermRef, SalesRepRef, TaxRateRef, VendorRef
 
 
-class Address(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Address(Part, frozen=True, kw_only=True):
     """A postal address. `country_name` is as given, where no code is known."""
 
     attention: str | None = None
@@ -23,7 +23,7 @@ class Address(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     phone: str | None = None
 
 
-class Contact(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Contact(Part, frozen=True, kw_only=True):
     """A person at the customer or vendor."""
 
     external_id: str | None = None
@@ -34,7 +34,7 @@ class Contact(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     is_primary: bool = said(False)
 
 
-class TaxId(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class TaxId(Part, frozen=True, kw_only=True):
     """A number given by a tax office."""
 
     value: str
@@ -42,7 +42,7 @@ class TaxId(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_
     country: Country | None = None
 
 
-class Party(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Party(Record, frozen=True, kw_only=True):
     """What customers and vendors have in common. `balance` is the other system's to compute."""
 
     name: str
@@ -69,7 +69,7 @@ class Party(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     active: bool = said(True)
 
 
-class Customer(Party, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Customer(Party, frozen=True, kw_only=True):
     """Somebody who buys. `parent` is the customer this one belongs to (a job or branch, say)."""
 
     parent: CustomerRef | None = None
@@ -78,7 +78,7 @@ class Customer(Party, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     price_level: str | None = None
 
 
-class Vendor(Party, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Vendor(Party, frozen=True, kw_only=True):
     """Somebody who sells to us. `reportable`: what we pay them is reported to the tax office (1099 and the like)."""
 
     parent: VendorRef | None = None
@@ -87,7 +87,7 @@ class Vendor(Party, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     reportable: bool | None = None
 
 
-class SalesRep(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class SalesRep(Record, frozen=True, kw_only=True):
     """Somebody who sells for us."""
 
     name: str

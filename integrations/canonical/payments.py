@@ -22,7 +22,7 @@ Method = Literal["cash", "check", "card", "bank_transfer", "direct_debit", "wall
 PaymentStatus = Literal["draft", "pending_approval", "posted", "void", "unknown"]
 
 
-class Payment(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Payment(Record, frozen=True, kw_only=True):
     """Money received from a customer, and what it pays for. `amount` may be zero where a credit note alone settles an invoice.
 
     `fee_amount` is what the processor keeps of the amount. `unapplied_amount` is what is left for later invoices.
@@ -48,7 +48,7 @@ class Payment(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     status: PaymentStatus = said("unknown")
 
 
-class Allocation(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Allocation(Exact, frozen=True, kw_only=True):
     """The part of a payment that settles one document, positive, in the payment's currency; for a credit note, the credit that is used up with it.
 
     Discount and write-off settle more of the document than was paid. `target_amount` is what it settles in the document's own currency.
@@ -64,7 +64,7 @@ class Allocation(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_un
     applied_on: date | None = None
 
 
-class Refund(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Refund(Record, frozen=True, kw_only=True):
     """Money given back to a customer: for what it gives back, or for lines of its own, as a receipt in reverse. Amounts are positive."""
 
     customer: CustomerRef | None = None
@@ -93,7 +93,7 @@ class Refund(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unkno
     status: PaymentStatus = said("unknown")
 
 
-class RefundAllocation(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class RefundAllocation(Exact, frozen=True, kw_only=True):
     """The part of a refund that gives back one credit note, payment or receipt."""
 
     external_id: str | None = None
@@ -102,7 +102,7 @@ class RefundAllocation(Exact, frozen=True, kw_only=True, omit_defaults=True, for
     amount: Amount
 
 
-class BillPayment(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class BillPayment(Record, frozen=True, kw_only=True):
     """Money paid to a vendor, and the bills it pays. `amount` may be zero where a vendor's credit alone settles a bill."""
 
     vendor: VendorRef
@@ -126,7 +126,7 @@ class BillPayment(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_
     status: PaymentStatus = said("unknown")
 
 
-class BillAllocation(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class BillAllocation(Exact, frozen=True, kw_only=True):
     """The part of a payment that settles one bill, positive; for a vendor's credit, the credit that is used up with it."""
 
     external_id: str | None = None
@@ -139,7 +139,7 @@ class BillAllocation(Exact, frozen=True, kw_only=True, omit_defaults=True, forbi
     applied_on: date | None = None
 
 
-class Deposit(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Deposit(Record, frozen=True, kw_only=True):
     """Money that reaches a bank account in one sum: a bank deposit, or a payout of a processor or shop, which keeps its fee.
 
     amount = lines - fee_total. Lines are positive for what comes in, negative for refunds, fees of their own and cash taken back.
@@ -160,7 +160,7 @@ class Deposit(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     status: PaymentStatus = said("unknown")
 
 
-class DepositLine(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class DepositLine(Exact, frozen=True, kw_only=True):
     """One movement within a deposit: a payment that was received before, or money booked straight to an account."""
 
     external_id: str | None = None

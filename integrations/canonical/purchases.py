@@ -9,7 +9,7 @@ from integrations.canonical.record import said
 from integrations.canonical.refs import AccountRef, PurchaseOrderRef, VendorRef
 
 
-class Bill(Settled, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Bill(Settled, frozen=True, kw_only=True):
     """What we owe a vendor. `number` is the vendor's own number of it."""
 
     vendor: VendorRef
@@ -17,7 +17,7 @@ class Bill(Settled, frozen=True, kw_only=True, omit_defaults=True, forbid_unknow
     purchase_orders: list[PurchaseOrderRef] = []
 
 
-class PurchaseOrder(Document, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class PurchaseOrder(Document, frozen=True, kw_only=True):
     """What we have ordered of a vendor."""
 
     vendor: VendorRef

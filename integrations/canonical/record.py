@@ -35,7 +35,7 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
     """A value inside a record."""
 
 
-class Exact(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Exact(Part, frozen=True, kw_only=True):
     """A part with figures: takes finite Decimals only and aware moments only, which it keeps in UTC; TypeError or ValueError otherwise."""
 
     def __post_init__(self) -> None:
@@ -58,7 +58,7 @@ class Exact(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_
         force_setattr(self, name, moment.astimezone(UTC))
 
 
-class Ref(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Ref(Part, frozen=True, kw_only=True):
     """Names another record of the same system, by its id there, its number, its name, or several of them."""
 
     external_id: str | None = None
@@ -66,7 +66,7 @@ class Ref(Part, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fi
     name: str | None = None
 
 
-class Record(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Record(Exact, frozen=True, kw_only=True):
     """The base of every kind: whose it is over there, and what the hub has no field for."""
 
     external_id: str | None = None

@@ -11,7 +11,7 @@ from integrations.canonical.record import Amount, Exact, said
 from integrations.canonical.refs import AccountRef, CustomerRef, InvoiceRef, QuoteRef, SalesOrderRef, SalesRepRef
 
 
-class Invoice(Settled, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Invoice(Settled, frozen=True, kw_only=True):
     """What a customer owes for goods or services. `memo` is internal, `customer_note` is printed."""
 
     customer: CustomerRef
@@ -24,7 +24,7 @@ class Invoice(Settled, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
     service_to: date | None = None
 
 
-class CreditUse(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class CreditUse(Exact, frozen=True, kw_only=True):
     """How much of a credit note an invoice took. `amount` is None where the whole invoice is meant."""
 
     invoice: InvoiceRef
@@ -32,7 +32,7 @@ class CreditUse(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unk
     used_on: date | None = None
 
 
-class CreditNote(Settled, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class CreditNote(Settled, frozen=True, kw_only=True):
     """What a customer gets back: amounts and quantities are positive, as on the invoice it takes back."""
 
     customer: CustomerRef
@@ -45,7 +45,7 @@ class CreditNote(Settled, frozen=True, kw_only=True, omit_defaults=True, forbid_
     remaining_credit: Amount | None = None
 
 
-class SalesReceipt(Document, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class SalesReceipt(Document, frozen=True, kw_only=True):
     """A sale paid on the spot. Walk-in customers have no name."""
 
     customer: CustomerRef | None = None
@@ -57,7 +57,7 @@ class SalesReceipt(Document, frozen=True, kw_only=True, omit_defaults=True, forb
     status: DocumentStatus = said("unknown")
 
 
-class Quote(Document, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class Quote(Document, frozen=True, kw_only=True):
     """What a customer would pay."""
 
     customer: CustomerRef
@@ -68,7 +68,7 @@ class Quote(Document, frozen=True, kw_only=True, omit_defaults=True, forbid_unkn
     status: Literal["draft", "sent", "accepted", "declined", "expired", "invoiced", "void", "unknown"] = said("unknown")
 
 
-class SalesOrder(Document, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class SalesOrder(Document, frozen=True, kw_only=True):
     """What a customer has ordered."""
 
     customer: CustomerRef

@@ -11,7 +11,7 @@ from integrations.canonical.record import Exact, Quantity, Record, said
 from integrations.canonical.refs import AccountRef, CustomerRef, ItemRef, VendorRef
 
 
-class StatisticalLine(Exact, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class StatisticalLine(Exact, frozen=True, kw_only=True):
     """A quantity booked to a statistical account; it may be negative."""
 
     external_id: str | None = None
@@ -27,7 +27,7 @@ class StatisticalLine(Exact, frozen=True, kw_only=True, omit_defaults=True, forb
     extra: dict[str, Any] = {}
 
 
-class StatisticalEntry(Record, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+class StatisticalEntry(Record, frozen=True, kw_only=True):
     """A booking of quantities: no currency, and nothing that must balance."""
 
     posted_on: date
