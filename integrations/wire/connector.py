@@ -1,0 +1,189 @@
+"""A connector: everything about a vendor, as one frozen value and one pure dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from integrations.canonical.record import Record
+
+from .addresses import Addresses
+from .auth import Auth
+from .errors import VendorError
+from .limits import Limits
+from .message import Answer, Pending, Request
+from .site import Site
+from .stream import Cursor, Operation, Page, Stream
+
+__all__ = [
+    "Company",
+    "Connector",
+    "Dialect",
+    "Done",
+    "Failed",
+    "Limits",
+    "Outcome",
+    "Setting",
+    "Write",
+]
+
+DriverName = Literal["http", "files", "polled", "pushed"]
+SettingKind = Literal["text", "url", "choice", "number", "boolean", "folder", "json", "secret"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One thing that a person fills in for a connection: what it is called, and what it may be."""
+
+    name: str
+    label: str
+    kind: SettingKind = "text"
+    required: bool = True
+    help: str = ""
+    default: Any = None
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """Which set of books a connection leads to, as the vendor names it."""
+
+    name: str
+    id: str
+    currency: str | None = None
+    country: str | None = None
+    environment: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """What is wanted for one record at the vendor.
+
+    `key` is the intent's key. `record` holds what is wanted, its references already in the vendor's ids; None where
+    the operation needs none. `external_id`, `version` and `raw` are what the vendor last said; they are None before it
+    made the record. `only` names the changed top-level fields of an update.
+    """
+
+    key: str
+    operation: Operation
+    record: Record | None = None
+    external_id: str | None = None
+    version: str | None = None
+    only: frozenset[str] = frozenset()
+    raw: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """The vendor did it; `raw` is the record as it now stands there, as far as the vendor showed it."""
+
+    external_id: str
+    version: str | None = None
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """The vendor did not do it, for this reason."""
+
+    error: VendorError
+
+
+Outcome = Done | Failed
+
+
+class Dialect(Protocol):
+    """A vendor's language: pure functions between our values and the vendor's messages, no input or output.
+
+    Connectors inherit from it and so get the answers that most vendors share.
+    """
+
+    def ask(self, stream: Stream, cursor: Cursor, site: Site) -> Request:
+        """The request for the page at `cursor`."""
+        ...
+
+    def read(self, stream: Stream, cursor: Cursor, answer: Answer, site: Site) -> Page:
+        """What that answer held. Raises VendorError."""
+        ...
+
+    def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
+        """The request that reads these directly, at most `stream.fetch_batch`.
+
+        Its answer goes to `read` with `FETCHED`; ids that are not there come as Gone or are simply missing.
+        """
+        ...
+
+    def compose(self, stream: Stream, writes: Sequence[Write], key: str, site: Site, step: int = 1) -> Request:
+        """The one call that does step `step` of these writes: same operation, at most `stream.batch`.
+
+        `key` is the idempotency key, at most 50 characters. From step 2 on, each write carries the external id,
+        version and raw record that the step before brought.
+        """
+        ...
+
+    def outcomes(
+        self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site, step: int = 1
+    ) -> list[Outcome]:
+        """What became of each write, in their order. Raises VendorError when the call as a whole failed."""
+        ...
+
+    def steps(self, stream: Stream, operation: Operation) -> int:
+        """How many calls the operation takes: create, post, pay are three."""
+        return 1
+
+    def look_up(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        """The request that tells whether these were done, by the number, name or reference that we wrote."""
+        ...
+
+    def found(self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site) -> list[Outcome | None]:
+        """Done where it is there and ours, None where it is not there. Raises VendorError when nobody can tell."""
+        ...
+
+    def pending(self, answer: Answer, site: Site) -> Pending | None:
+        """Whether this answer is only a receipt, and what to ask later for the real one. Raises VendorError."""
+        return None
+
+    def whoami(self, site: Site) -> Request:
+        """The request that names the set of books behind the connection."""
+        ...
+
+    def company(self, answer: Answer, site: Site) -> Company:
+        """Which set of books that is. Raises VendorError."""
+        ...
+
+    def link(self, stream: Stream, external_id: str, site: Site) -> str | None:
+        """Where a person sees the record in the vendor's system; None where there is no such page."""
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connector:
+    """Everything about a vendor that the rest of the house needs, as one value.
+
+    `slug` is the folder's name. `manual` says which manual and edition the facts come from. `environments` maps
+    "production", "sandbox" … to addresses. `settings` are filled in by a person and may be shown, `secrets` are sealed.
+    `can` and `cannot` are sentences for the person who chooses a connector.
+    """
+
+    slug: str
+    name: str
+    manual: str
+    driver: DriverName
+    environments: Mapping[str, Addresses]
+    auth: Auth
+    streams: tuple[Stream, ...]
+    dialect: Dialect
+    limits: Limits = field(default_factory=Limits)
+    settings: tuple[Setting, ...] = ()
+    secrets: tuple[Setting, ...] = ()
+    can: tuple[str, ...] = ()
+    cannot: tuple[str, ...] = ()
+
+    def stream(self, name: str) -> Stream:
+        """The stream of that name. Raises LookupError that names those there are."""
+        for stream in self.streams:
+            if stream.name == name:
+                return stream
+        known = ", ".join(stream.name for stream in self.streams)
+        raise LookupError(f"{self.name} has no stream {name!r}; it has {known}.")
