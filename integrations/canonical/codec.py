@@ -1,6 +1,6 @@
 """Records as bytes, as plain values and as fingerprints: exact, strict, and the same every time.
 
-Decimals are written as JSON strings, but within `extra` as JSON numbers, since there nothing else would tell them from text.
+Decimals are written as JSON strings, but within `extra` as JSON numbers: there, nothing else tells them from text.
 """
 
 from __future__ import annotations
@@ -55,7 +55,10 @@ def to_plain(record: Record) -> dict[str, Any]:
 
 
 def from_plain(kind: str, plain: dict[str, Any]) -> Record:
-    """The record that plain values tell. Decimals and dates may be given as the text that `encode` writes, floats never. Raises BadRecord."""
+    """The record that plain values tell. Raises BadRecord.
+
+    Decimals and dates may be given as the text that `encode` writes; floats never.
+    """
     record_type = KINDS[kind]
     try:
         return msgspec.convert(plain, record_type, builtin_types=_PLAIN)
@@ -71,7 +74,10 @@ def from_plain(kind: str, plain: dict[str, Any]) -> Record:
 
 
 def fingerprint(record: Record) -> str:
-    """SHA-256 over what a record tells others: the same for equal records, whatever their version, moments and address there; 12.5 and 12.50 are equal."""
+    """SHA-256 (hex) over what a record tells others: all but its version, moments and address there.
+
+    Equal records have equal fingerprints, 12.5 and 12.50 being equal.
+    """
     told = msgspec.to_builtins(record, builtin_types=_PLAIN)
     for name in _NOT_TOLD:
         told.pop(name, None)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Literal
 
 from integrations.canonical.documents import DimensionType, Tag, TaxCategory
-from integrations.canonical.record import Amount, Country, Currency, Exact, Percent, Rate, Record, said
+from integrations.canonical.record import Amount, Country, Currency, Exact, Figure, Percent, Rate, Record, said
 from integrations.canonical.refs import AccountRef, CustomerRef, DimensionRef, TaxRateRef, VendorRef
 
 Classification = Literal["asset", "liability", "equity", "income", "expense", "statistical"]
@@ -36,9 +36,9 @@ EntryStatus = Literal["draft", "pending_approval", "posted", "void", "unknown"]
 
 
 class Account(Record, frozen=True, kw_only=True):
-    """An account of the ledger; `number` is its code. `tax_code` is the usual tax rate's code: a text, since tax rates refer to accounts.
+    """An account of the ledger; `number` is its code. `balance` is the other system's to compute.
 
-    `balance` is the other system's to compute.
+    `tax_code` is the usual tax rate's code: a text and no reference, since tax rates refer to accounts.
     """
 
     name: str
@@ -52,12 +52,12 @@ class Account(Record, frozen=True, kw_only=True):
     tax_code: str | None = None
     postable: bool | None = None
     is_control: bool | None = None
-    balance: Amount | None = None
+    balance: Figure | None = None
     active: bool = said(True)
 
 
 class TaxComponent(Exact, frozen=True, kw_only=True):
-    """One tax within a rate, such as the state's and the county's. A compound one is reckoned on top of those before it."""
+    """One tax within a rate, such as a state's or a county's. A compound one is reckoned on top of those before it."""
 
     name: str
     rate_percent: Percent
@@ -66,7 +66,10 @@ class TaxComponent(Exact, frozen=True, kw_only=True):
 
 
 class TaxRate(Record, frozen=True, kw_only=True):
-    """A rate of tax as used on lines; `rate_percent` is what it comes to, components included. `category` is a code of UNCL5305."""
+    """A rate of tax as used on lines; `rate_percent` is what it comes to, components included.
+
+    `category` is a code of UNCL5305.
+    """
 
     code: str
     name: str
@@ -99,7 +102,7 @@ class PaymentTerm(Record, frozen=True, kw_only=True):
 
 
 class Dimension(Record, frozen=True, kw_only=True):
-    """A value that lines and documents can be tagged with; `dimension_name` is the dimension's own, where the type is custom."""
+    """A value that lines and documents can be tagged with; `dimension_name` is the dimension's own where it is custom."""
 
     dimension_type: DimensionType
     dimension_name: str | None = None

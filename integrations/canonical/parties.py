@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from integrations.canonical.record import Amount, Country, Currency, Part, Percent, Record, said
+from integrations.canonical.record import Country, Currency, Figure, Part, Percent, Record, said
 from integrations.canonical.refs import AccountRef, CustomerRef, PaymentTermRef, SalesRepRef, TaxRateRef, VendorRef
 
 
@@ -63,9 +63,9 @@ class Party(Record, frozen=True, kw_only=True):
     tax_exempt: bool | None = None
     tax_rate: TaxRateRef | None = None
     payment_term: PaymentTermRef | None = None
-    credit_limit: Amount | None = None
+    credit_limit: Figure | None = None
     notes: str | None = None
-    balance: Amount | None = None
+    balance: Figure | None = None
     active: bool = said(True)
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Literal
 
 from integrations.canonical.documents import Line, LineAmounts, Tag, TaxSummary
-from integrations.canonical.record import Amount, Currency, Exact, Rate, Record, said
+from integrations.canonical.record import Amount, Currency, Exact, Figure, Rate, Record, said
 from integrations.canonical.refs import (
     AccountRef,
     BankedKind,
@@ -23,9 +23,9 @@ PaymentStatus = Literal["draft", "pending_approval", "posted", "void", "unknown"
 
 
 class Payment(Record, frozen=True, kw_only=True):
-    """Money received from a customer, and what it pays for. `amount` may be zero where a credit note alone settles an invoice.
+    """Money received from a customer, and what it pays for.
 
-    `fee_amount` is what the processor keeps of the amount. `unapplied_amount` is what is left for later invoices.
+    `amount` may be zero where a credit note alone settles an invoice. `fee_amount` is what the processor keeps of the amount. `unapplied_amount` is what is left for later invoices.
     """
 
     customer: CustomerRef
@@ -49,23 +49,27 @@ class Payment(Record, frozen=True, kw_only=True):
 
 
 class Allocation(Exact, frozen=True, kw_only=True):
-    """The part of a payment that settles one document, positive, in the payment's currency; for a credit note, the credit that is used up with it.
+    """The part of a payment that settles one document, or of a credit note the credit used up with it.
 
-    Discount and write-off settle more of the document than was paid. `target_amount` is what it settles in the document's own currency.
+    Positive, in the payment's currency; `target_amount` is what it settles in the document's own. Discount and write-off
+    settle more of the document than was paid.
     """
 
     external_id: str | None = None
     kind: PaidKind
     target: OpenRef
     amount: Amount
-    target_amount: Amount | None = None
+    target_amount: Figure | None = None
     discount_amount: Amount | None = None
     write_off_amount: Amount | None = None
     applied_on: date | None = None
 
 
 class Refund(Record, frozen=True, kw_only=True):
-    """Money given back to a customer: for what it gives back, or for lines of its own, as a receipt in reverse. Amounts are positive."""
+    """Money given back to a customer: for what it names, or for lines of its own, as a receipt in reverse.
+
+    Amounts are positive, as on the receipt.
+    """
 
     customer: CustomerRef | None = None
     refunded_on: date
@@ -103,7 +107,7 @@ class RefundAllocation(Exact, frozen=True, kw_only=True):
 
 
 class BillPayment(Record, frozen=True, kw_only=True):
-    """Money paid to a vendor, and the bills it pays. `amount` may be zero where a vendor's credit alone settles a bill."""
+    """Money paid to a vendor, and the bills it pays. `amount` may be zero where a credit alone settles a bill."""
 
     vendor: VendorRef
     paid_on: date
@@ -127,22 +131,23 @@ class BillPayment(Record, frozen=True, kw_only=True):
 
 
 class BillAllocation(Exact, frozen=True, kw_only=True):
-    """The part of a payment that settles one bill, positive; for a vendor's credit, the credit that is used up with it."""
+    """The part of a payment that settles one bill, or of a vendor's credit what is used up with it. As Allocation."""
 
     external_id: str | None = None
     kind: BilledKind
     target: OpenRef
     amount: Amount
-    target_amount: Amount | None = None
+    target_amount: Figure | None = None
     discount_amount: Amount | None = None
     write_off_amount: Amount | None = None
     applied_on: date | None = None
 
 
 class Deposit(Record, frozen=True, kw_only=True):
-    """Money that reaches a bank account in one sum: a bank deposit, or a payout of a processor or shop, which keeps its fee.
+    """Money that reaches a bank account in one sum: a bank deposit, or the payout of a processor that keeps its fee.
 
-    amount = lines - fee_total. Lines are positive for what comes in, negative for refunds, fees of their own and cash taken back.
+    amount = lines - fee_total. Lines are positive for what comes in, and negative for refunds, for fees that are lines,
+    and for cash taken back.
     """
 
     deposit_account: AccountRef

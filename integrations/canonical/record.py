@@ -1,6 +1,7 @@
 """What every record is made of: frozen, exact, strict.
 
-A record says what one system knows of one thing. Absent figures are None, never zero. Amounts are Decimals, days are dates, moments are UTC.
+A record says what one system knows of one thing. Absent figures are None, never zero. Amounts are Decimals, days are
+dates, moments are UTC.
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from msgspec import Meta, Struct, field
 from msgspec.structs import force_setattr
 
 Amount = Annotated[Decimal, Meta(description="in the document's currency, with no more decimals than it has")]
-Price = Annotated[
-    Decimal, Meta(description="for one unit, in the document's currency; may have more decimals than the currency")
-]
+Figure = Annotated[Decimal, Meta(description="an amount of a currency that the record need not tell")]
+Price = Annotated[Decimal, Meta(description="for one unit; may have more decimals than the currency")]
 Quantity = Annotated[Decimal, Meta(description="a count or measure; negative where goods come back")]
 Percent = Annotated[Decimal, Meta(description="20 means 20 %")]
 Rate = Annotated[Decimal, Meta(description="units of home currency for one unit of the document's currency")]
@@ -36,7 +36,10 @@ class Part(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown
 
 
 class Exact(Part, frozen=True, kw_only=True):
-    """A part with figures: takes finite Decimals only and aware moments only, which it keeps in UTC; TypeError or ValueError otherwise."""
+    """A part with figures: finite Decimals only, and aware moments only, which it keeps in UTC.
+
+    Raises TypeError or ValueError for anything else, whoever makes it.
+    """
 
     def __post_init__(self) -> None:
         decimals, moments, has_extra = _figures(type(self))
