@@ -1,0 +1,55 @@
+"""Appending to the trail."""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils import timezone
+
+from tenants.audit import Entry, Reference
+from tenants.audit.models import Event, Payload
+
+
+def append(entries: Iterable[Entry]) -> list[UUID]:
+    """Writes the entries as events of the tenant in scope, all at one moment; see `audit.record_many`."""
+    now = timezone.now()
+    events, payloads = [], []
+    for entry in entries:
+        actor, subject = Reference.to(entry.actor), Reference.to(entry.subject)
+        event = Event(
+            at=now,
+            verb=entry.verb,
+            actor_kind=actor.kind,
+            actor_id=actor.id,
+            actor_name=actor.name,
+            subject_kind=subject.kind,
+            subject_id=subject.id,
+            subject_name=subject.name,
+            data=plain(entry.data),
+            links=[asdict(Reference.to(thing)) for thing in entry.links],
+        )
+        if entry.payload is not None:
+            salt, payload = secrets.token_bytes(32), plain(entry.payload)
+            event.payload_hash = commitment(salt, payload)
+            payloads.append(Payload(event_id=event.id, salt=salt, payload=payload))
+        events.append(event)
+    Event.objects.bulk_create(events)
+    Payload.objects.bulk_create(payloads)
+    return [event.id for event in events]
+
+
+def commitment(salt: bytes, payload: Any) -> str:
+    """The hash, in hex, that an event keeps of its payload: HMAC-SHA-256 over its JSON with sorted keys, keyed by the salt."""
+    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hmac.new(salt, text.encode(), hashlib.sha256).hexdigest()
+
+
+def plain(values: Mapping[str, Any]) -> Any:
+    """The values as JSON will give them back: decimals, dates and ids as text."""
+    return json.loads(json.dumps(values, cls=DjangoJSONEncoder))
