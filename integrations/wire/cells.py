@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from decimal import Decimal
 
+MOST_DIGITS = 14  # so that the product of two numbers is exact
 _WHOLE = re.compile(r"(-?\d+)\.0*")
 
 
@@ -50,6 +51,8 @@ def number(text: str, *, decimal: str = ".", thousands: str = "") -> Decimal:
     whole, _, fraction = plain.partition(decimal)
     if not re.fullmatch(r"[0-9]*", whole, re.ASCII) or not re.fullmatch(r"[0-9]*", fraction, re.ASCII):
         raise ValueError(_not_a_number(text, decimal, thousands))
+    if len(whole) + len(fraction) > MOST_DIGITS:
+        raise ValueError(f"“{text[:60]}” has more than {MOST_DIGITS} digits")
     if not whole and not fraction:
         raise ValueError(_not_a_number(text, decimal, thousands))
     value = Decimal(f"{whole or '0'}.{fraction}" if fraction else whole)

@@ -361,12 +361,12 @@ class Spool:
             taken = ", ".join(["json_extract(cells, ?)"] * len(grouping.take))
             with self._writing():
                 self._db.execute(
-                    "INSERT OR IGNORE INTO seen "
+                    "INSERT OR IGNORE INTO seen "  # noqa: S608 - only question marks go in
                     "SELECT part, ?, tidy(given), found, sum(times), min(line), max(last) FROM ("
                     "SELECT part, json_extract(cells, ?) AS given, "
                     f"json_array({taken}) AS found, "
                     "count(*) AS times, min(line) AS line, max(last) AS last FROM row WHERE part = ? "
-                    "GROUP BY given, found) GROUP BY tidy(given), found",  # noqa: S608 - only question marks go in
+                    "GROUP BY given, found) GROUP BY tidy(given), found",
                     (grouping.name, *paths, part),
                 )
                 self._db.execute("INSERT OR IGNORE INTO grouped VALUES (?, ?)", (part, grouping.name))
