@@ -9,6 +9,7 @@ from integrations.canonical.codec import BadRecord, decode, encode, fingerprint,
 from integrations.canonical.documents import Line, Link, Tag, TaxSummary
 from integrations.canonical.items import BundlePart, Item, PriceSide
 from integrations.canonical.kinds import KINDS, kind_of, rank, references, referred
+from integrations.canonical.laws import Breach, broken_laws
 from integrations.canonical.ledger import (
     Account,
     Dimension,
@@ -45,6 +46,7 @@ __all__ = [
     "Bill",
     "BillAllocation",
     "BillPayment",
+    "Breach",
     "BundlePart",
     "Contact",
     "CreditNote",
@@ -82,6 +84,7 @@ __all__ = [
     "TaxSummary",
     "UnknownCurrency",
     "Vendor",
+    "broken_laws",
     "decode",
     "encode",
     "fingerprint",

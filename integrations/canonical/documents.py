@@ -8,10 +8,10 @@ How the figures hang together (all in the document's currency; the laws hold it)
     total            = subtotal - discount_total + charge_total + tax_total + rounding
     amount due       = total - amount paid - amount credited - amount withheld
 
-`unit_price` and what a line takes off are with tax where `line_amounts` is "inclusive". A discount, charge or freight of
-the whole document is a line of that type, or only the total of its kind where a system tells no more; what a line itself
-takes off is not part of `discount_total`. `rounding` (cash rounding, say) counts once: in `total`, or, where a system
-states the total before it, in `amount_due`.
+`unit_price` and what a line takes off are with tax where `line_amounts` is "inclusive". A discount, charge or freight
+of the whole document is a line of that type, or only the total of its kind where a system tells no more; what a line
+itself takes off is not part of `discount_total`. `rounding` (cash rounding, say) counts once: in `total`, or, where a
+system states the total before it, in `amount_due`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ DimensionType = Literal["class", "location", "department", "project", "entity", 
 
 
 class Tag(Part, frozen=True, kw_only=True):
-    """A value of a reporting dimension, such as the department Berlin; `name` is the dimension's own where it is custom."""
+    """A value of a reporting dimension, such as the department Berlin; `name` is a custom dimension's own."""
 
     type: DimensionType
     value: DimensionRef
@@ -88,8 +88,8 @@ class Line(Exact, frozen=True, kw_only=True):
     """A line of any document. `external_id` is the line's id there; `key` is stable in the source where there is one.
 
     Net is without tax, gross is with it. `discount_percent` and `discount_amount` are the same discount said twice.
-    On orders, `quantity` is what was ordered, and the two other quantities say how far it has come. On bills, `customer`
-    is for whom it was bought.
+    On orders, `quantity` is what was ordered, and the two other quantities say how far it has come. On bills,
+    `customer` is for whom it was bought.
     """
 
     external_id: str | None = None

@@ -102,7 +102,7 @@ class PaymentTerm(Record, frozen=True, kw_only=True):
 
 
 class Dimension(Record, frozen=True, kw_only=True):
-    """A value that lines and documents can be tagged with; `dimension_name` is the dimension's own where it is custom."""
+    """A value that lines and documents can be tagged with; `dimension_name` is a custom dimension's own."""
 
     dimension_type: DimensionType
     dimension_name: str | None = None

@@ -30,6 +30,9 @@ _DECIMALS = {
 }
 _STEPS = {decimals: Decimal(1).scaleb(-decimals) for decimals in _MINOR_UNITS}
 
+# What the smallest coin in use is, where it is more than one whole unit; where not, bills are rounded to the unit at most.
+_CASH_STEPS = {"CLP": 10, "COP": 50, "HUF": 5, "IDR": 100, "KRW": 10, "LAK": 500, "TZS": 50, "UGX": 50, "VND": 500}
+
 
 class UnknownCurrency(ValueError):
     """The text is no currency code of ISO 4217."""
@@ -46,6 +49,11 @@ def minor_units(currency: str) -> int:
 def smallest(currency: str) -> Decimal:
     """The smallest amount of a currency, such as 0.01. Raises UnknownCurrency."""
     return _STEPS[minor_units(currency)]
+
+
+def cash_step(currency: str) -> Decimal:
+    """What amounts may be rounded to where they are paid in cash, or by custom: from one unit of the currency up."""
+    return Decimal(_CASH_STEPS.get(currency, 1))
 
 
 def round_to_minor(amount: Decimal, currency: str) -> Decimal:

@@ -25,7 +25,8 @@ PaymentStatus = Literal["draft", "pending_approval", "posted", "void", "unknown"
 class Payment(Record, frozen=True, kw_only=True):
     """Money received from a customer, and what it pays for.
 
-    `amount` may be zero where a credit note alone settles an invoice. `fee_amount` is what the processor keeps of the amount. `unapplied_amount` is what is left for later invoices.
+    `amount` may be zero where a credit note alone settles an invoice. `fee_amount` is what the processor keeps of the
+    amount, `unapplied_amount` what is left for later invoices.
     """
 
     customer: CustomerRef
@@ -51,8 +52,8 @@ class Payment(Record, frozen=True, kw_only=True):
 class Allocation(Exact, frozen=True, kw_only=True):
     """The part of a payment that settles one document, or of a credit note the credit used up with it.
 
-    Positive, in the payment's currency; `target_amount` is what it settles in the document's own. Discount and write-off
-    settle more of the document than was paid.
+    Positive, in the payment's currency; `target_amount` is what it settles in the document's own. Discount and
+    write-off settle more of the document than was paid.
     """
 
     external_id: str | None = None
