@@ -6,7 +6,7 @@ import re
 
 HIDDEN = "•••"
 
-_SECRET_NAME = (
+_TELLING = (
     r"(?:access_?token|refresh_?token|id_?token|client_?secret|api_?key|apikey|private_?key|session_?id|session_?key"
     r"|password|passwd|pwd|secret|token|authorization|cookie|assertion|code_verifier|signature)"
 )
@@ -14,8 +14,8 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # The whole word after the scheme, as it stands in an Authorization header.
     (re.compile(r"\b(bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\1 {HIDDEN}"),
     # name=value, "name": "value", <name>value</name>
-    (re.compile(rf"<({_SECRET_NAME})(\s[^>]*)?>[^<]*", re.I), rf"<\1>{HIDDEN}"),
-    (re.compile(rf"(\b{_SECRET_NAME}\"?'?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s\"'&,;<>}}]+)", re.I), rf"\1{HIDDEN}"),
+    (re.compile(rf"<({_TELLING})(\s[^>]*)?>[^<]*", re.I), rf"<\1>{HIDDEN}"),
+    (re.compile(rf"(\b{_TELLING}\"?'?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s\"'&,;<>}}]+)", re.I), rf"\1{HIDDEN}"),
     # user:password@ in an address
     (re.compile(r"(://)[^/\s@:]+:[^/\s@]+@"), rf"\1{HIDDEN}@"),
     # A JSON web token, wherever it stands.

@@ -112,7 +112,4 @@ def not_json(answer: Answer) -> ContractBroken:
 
 
 def _without_markup(page: str) -> str:
-    text = []
-    for piece in page.split("<"):
-        text.append(piece.partition(">")[2] if ">" in piece else piece)
-    return " ".join(text)
+    return " ".join(piece.partition(">")[2] if ">" in piece else piece for piece in page.split("<"))
