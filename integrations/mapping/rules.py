@@ -1,0 +1,322 @@
+"""The rules of a mapping as data: which field of the target comes from what, and how.
+
+A template has rules, a tenant has changes to them; `merge` gives what holds. All of it is JSON:
+
+    {"from": "invoice", "to": "invoice", "fields": [
+      {"to": "number", "from": "number", "transforms": [{"do": "truncate", "with": {"length": 21}}], "required": true},
+      {"to": "customer", "from": "customer", "default": "@walk_in_customer"},
+      {"to": "lines", "from": "lines", "each": [{"to": "item", "from": "item"}, {"to": "quantity", "from": "quantity"}]}]}
+
+Within `each`, paths start at the member of the list, and at the whole record where they begin with `record.`. A constant, a
+default or a table's name that begins with @ stands for the answer to a question of the template (@@ for a plain @).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from integrations.mapping.transforms import TRANSFORMS
+from integrations.mapping.values import shown
+
+WITHIN = "[]."
+
+
+class Data(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What is kept as JSON: unknown members are refused, defaults are left out."""
+
+
+class Step(Data, frozen=True, kw_only=True, rename={"arguments": "with"}):
+    """One transform with its arguments."""
+
+    do: str
+    arguments: dict[str, Any] = {}
+
+
+class Rule(Data, frozen=True, kw_only=True, rename={"source": "from"}):
+    """How one field of the target gets its value: from a field, a constant or an expression, then transforms, then a table.
+
+    A table's entries, a constant and a default are values of the target; where the field is a reference they are external
+    ids there. Text that reaches a reference without a table is the external id of a record of the source.
+    """
+
+    to: str
+    source: str | None = None
+    constant: Any = None
+    expression: str | None = None
+    transforms: tuple[Step, ...] = ()
+    table: str | None = None
+    default: Any = None
+    required: bool = False
+    each: tuple[Rule, ...] = ()
+
+
+class Rules(Data, frozen=True, kw_only=True, rename={"kind_from": "from", "kind_to": "to"}):
+    """How records of one kind become records of a kind in the target."""
+
+    kind_from: str
+    kind_to: str
+    fields: tuple[Rule, ...]
+
+
+class Changes(Data, frozen=True, kw_only=True):
+    """What a tenant does otherwise than its template; paths are those of the target, `lines[].item` within lines."""
+
+    put: tuple[Rule, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """What is wrong with rules: where in their JSON, at which field of the target, and why."""
+
+    where: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f" (at {self.where})" if self.where else ""
+        return f"{self.field or 'the rules'}: {self.message}{place}"
+
+
+class BadRules(ValueError):
+    """Rules that cannot be used; every fault is named."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = list(faults)
+        super().__init__("; ".join(map(str, self.faults)))
+
+
+# As JSON
+
+Form = TypeVar("Form", bound=Data)
+
+
+def from_json(text: str | bytes, form: type[Form]) -> Form:
+    """What JSON writes, in its form only (`check.faults` judges what rules say), numbers exact; BadRules."""
+    try:
+        return msgspec.json.Decoder(form, float_hook=Decimal).decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _misformed(error) from error
+
+
+def from_plain(plain: Any, form: type[Form]) -> Form:
+    """What plain JSON values write, in its form only; numbers with a point must be text, as `to_plain` gives; BadRules."""
+    for where in _floats(plain, ""):
+        raise BadRules([Fault(where=where, field="", message="write a number with a point as text, as in '0.5'")])
+    try:
+        return msgspec.convert(plain, form)
+    except msgspec.MsgspecError as error:
+        raise _misformed(error) from error
+
+
+def to_plain(data: Data) -> dict[str, Any]:
+    """Rules, changes or steps as JSON values; numbers with a point become text."""
+    plain: dict[str, Any] = msgspec.to_builtins(data)
+    return plain
+
+
+def _misformed(error: Exception) -> BadRules:
+    message, _, where = str(error).partition(" - at `$")
+    return BadRules([Fault(where=where.rstrip("`").lstrip("."), field="", message=message.replace("`", "'"))])
+
+
+def _floats(plain: Any, where: str) -> Iterator[str]:
+    if isinstance(plain, float):
+        yield where
+    elif isinstance(plain, dict):
+        for name, value in plain.items():
+            yield from _floats(value, f"{where}.{name}" if where else str(name))
+    elif isinstance(plain, list | tuple):
+        for position, value in enumerate(plain):
+            yield from _floats(value, f"{where}[{position}]")
+
+
+# Template and tenant
+
+
+def merge(rules: Rules, changes: Changes) -> Rules:
+    """The rules that hold: a put rule replaces the one for its path or comes after the others, a dropped path has none.
+
+    Dropping what a newer template no longer has is no fault; a put rule within a list that has no rules is one (BadRules).
+    """
+    return replace(rules, fields=_merged(rules.fields, changes.put, changes.drop, ""))
+
+
+def _merged(rules: Collection[Rule], put: Collection[Rule], drop: Collection[str], inside: str) -> tuple[Rule, ...]:
+    here = {rule.to: rule for rule in put if WITHIN not in rule.to}
+    deeper = {rule.to.partition(WITHIN)[0] for rule in put if WITHIN in rule.to}
+    deeper |= {path.partition(WITHIN)[0] for path in drop if WITHIN in path}
+    merged = []
+    for rule in rules:
+        if rule.to in drop and rule.to not in here:
+            continue
+        merged.append(here.pop(rule.to, rule))
+    merged.extend(here.values())
+    lists = {rule.to: position for position, rule in enumerate(merged) if rule.each}
+    for name in sorted(deeper):
+        own_put = [replace(rule, to=rest) for rule in put if (rest := _below(rule.to, name))]
+        own_drop = [rest for path in drop if (rest := _below(path, name))]
+        if name in lists:
+            rule = merged[lists[name]]
+            each = _merged(rule.each, own_put, own_drop, f"{inside}{name}{WITHIN}")
+            merged[lists[name]] = replace(rule, each=each)
+        elif own_put:
+            path = f"{inside}{name}{WITHIN}{own_put[0].to}"
+            raise BadRules(
+                [Fault(where="put", field=path, message=f"there are no rules for the members of {inside}{name}")]
+            )
+    return tuple(merged)
+
+
+def _below(path: str, name: str) -> str:
+    return path.removeprefix(f"{name}{WITHIN}") if path.startswith(f"{name}{WITHIN}") else ""
+
+
+def changes_between(rules: Rules, wanted: Rules) -> Changes:
+    """The changes that make these rules the wanted ones, but for their order: what is kept when an editor saves."""
+    put: list[Rule] = []
+    drop: list[str] = []
+    for path, before, after in _compared(rules.fields, wanted.fields, ""):
+        if after is None:
+            drop.append(path)
+        elif before is None or replace(before, to=path) != replace(after, to=path):
+            put.append(replace(after, to=path))
+    return Changes(put=tuple(put), drop=tuple(drop))
+
+
+def _compared(old: Iterable[Rule], new: Iterable[Rule], inside: str) -> Iterator[tuple[str, Rule | None, Rule | None]]:
+    """Each path with its rule before and after; a list whose own rule is the same is compared member by member."""
+    before = {rule.to: rule for rule in old}
+    for rule in new:
+        path, was = f"{inside}{rule.to}", before.pop(rule.to, None)
+        if was and was.each and rule.each and replace(was, each=()) == replace(rule, each=()):
+            yield from _compared(was.each, rule.each, f"{path}{WITHIN}")
+        else:
+            yield path, was, rule
+    for rule in before.values():
+        yield f"{inside}{rule.to}", rule, None
+
+
+# Answers
+
+
+def answered(rules: Rules, answers: Mapping[str, Any]) -> Rules:
+    """The rules with the answers in place of the questions; a rule or default whose question has none falls away."""
+    return replace(rules, fields=_answered(rules.fields, answers))
+
+
+def _answered(rules: Iterable[Rule], answers: Mapping[str, Any]) -> tuple[Rule, ...]:
+    filled = (
+        replace(
+            rule,
+            constant=_answer(rule.constant, answers),
+            default=_answer(rule.default, answers),
+            table=_answer(rule.table, answers),
+            each=_answered(rule.each, answers),
+        )
+        for rule in rules
+    )
+    return tuple(rule for rule in filled if (rule.source, rule.constant, rule.expression) != (None, None, None))
+
+
+def _answer(value: Any, answers: Mapping[str, Any]) -> Any:
+    if not isinstance(value, str) or not value.startswith("@"):
+        return value
+    return value[1:] if value.startswith("@@") else answers.get(value[1:])
+
+
+def is_question(value: object) -> bool:
+    """Whether a constant, default or table's name stands for the answer to a question."""
+    return isinstance(value, str) and value.startswith("@") and not value.startswith("@@")
+
+
+def questions_of(rules: Rules) -> set[str]:
+    """The names of the questions whose answers the rules use."""
+    return {
+        str(value)[1:]
+        for rule in _all(rules.fields)
+        for value in (rule.constant, rule.default, rule.table)
+        if is_question(value)
+    }
+
+
+def tables_of(rules: Rules) -> set[str]:
+    """The names of the value tables that the rules use."""
+    return {rule.table for rule in _all(rules.fields) if rule.table and not is_question(rule.table)}
+
+
+def _all(rules: Iterable[Rule]) -> Iterator[Rule]:
+    for rule in rules:
+        yield rule
+        yield from _all(rule.each)
+
+
+# For people
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One field that two versions of the rules treat differently, in words."""
+
+    path: str
+    change: Literal["added", "removed", "changed"]
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        match self.change:
+            case "added":
+                return f"{self.path} is added: {self.after}"
+            case "removed":
+                return f"{self.path} is no longer set (it was {self.before})"
+        return f"{self.path} changes from {self.before} to {self.after}"
+
+
+def difference(old: Rules, new: Rules) -> list[Difference]:
+    """What the new rules do otherwise than the old ones, field by field."""
+    found = []
+    for path, before, after in _compared(old.fields, new.fields, ""):
+        if before == after:
+            continue
+        change: Literal["added", "removed", "changed"] = (
+            "changed" if before and after else "added" if after else "removed"
+        )
+        words = ["" if rule is None else in_words(rule) for rule in (before, after)]
+        found.append(Difference(path=path, change=change, before=words[0], after=words[1]))
+    return found
+
+
+def in_words(rule: Rule) -> str:
+    """What a rule does, in one line."""
+    if rule.expression is not None:
+        start = f"the expression {rule.expression}"
+    elif rule.source is not None:
+        start = rule.source
+    else:
+        start = f"always {_value_in_words(rule.constant)}"
+    parts = [start, *(_step_in_words(step) for step in rule.transforms)]
+    if rule.table:
+        parts.append(f"by the value table {_value_in_words(rule.table) if is_question(rule.table) else rule.table}")
+    if rule.default is not None:
+        parts.append(f"where empty {_value_in_words(rule.default)}")
+    if rule.each:
+        members = "; ".join(f"{member.to}: {in_words(member)}" for member in rule.each)
+        parts.append(f"each member with ({members})")
+    if rule.required:
+        parts.append("required")
+    return ", ".join(parts)
+
+
+def _value_in_words(value: Any) -> str:
+    return f"the answer to '{value[1:]}'" if is_question(value) else shown(value)
+
+
+def _step_in_words(step: Step) -> str:
+    known = TRANSFORMS.get(step.do)
+    label = known.label.lower() if known else step.do
+    arguments = ", ".join(f"{name.replace('_', ' ')} {shown(value)}" for name, value in step.arguments.items())
+    return f"{label} ({arguments})" if arguments else label

@@ -1,0 +1,163 @@
+"""Templates: ready flows for a pair of systems, shipped with the product as JSON files in `shipped/`."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+from integrations.canonical import KINDS
+from integrations.mapping.check import faults, uncovered
+from integrations.mapping.expression import BadExpression, compile_expression
+from integrations.mapping.paths import BadPath, place
+from integrations.mapping.rules import BadRules, Data, Fault, Rules, from_json, questions_of
+
+SHIPPED = Path(__file__).parent / "shipped"
+
+
+class Question(Data, frozen=True, kw_only=True):
+    """What a tenant must say once before the flows can run; rules use the answer as `@name`.
+
+    A `record` is chosen from those of a kind at one end, and the answer is its external id there.
+    """
+
+    name: str
+    label: str
+    help: str = ""
+    answer: Literal["record", "text", "number", "yes_no", "date", "choice", "table"]
+    kind: str | None = None
+    where: dict[str, list[str]] = {}
+    """For a record: only those whose fields have one of these values."""
+    end: Literal["source", "target"] = "target"
+    choices: tuple[str, ...] = ()
+    suggestion: Any = None
+    required: bool = True
+
+
+class Schedule(Data, frozen=True, kw_only=True):
+    """When a flow is suggested to run: every so many minutes, or at set times (cron, in the tenant's time zone)."""
+
+    every_minutes: int | None = None
+    cron: str | None = None
+
+
+class Policy(Data, frozen=True, kw_only=True):
+    """What a flow may do and what it does when both sides changed; what is missing in the target is created first or held."""
+
+    may: tuple[Literal["create", "update", "void"], ...] = ("create", "update")
+    conflicts: Literal["source", "target", "ask"] = "ask"
+    missing: Literal["create", "hold"] = "hold"
+
+
+class TemplateFlow(Data, frozen=True, kw_only=True):
+    """One flow of a template.
+
+    `match` says how a record that is in the target already is recognised: the first group of fields that all agree with
+    exactly one record decides; more than one is doubtful.
+    """
+
+    name: str
+    label: str
+    source: str
+    target: str
+    rules: Rules
+    match: tuple[tuple[str, ...], ...] = ()
+    condition: str = ""
+    schedule: Schedule = Schedule()
+    policy: Policy = Policy()
+
+
+class Template(Data, frozen=True, kw_only=True):
+    """Ready flows, in the order in which they are to run, and what a tenant has to answer."""
+
+    slug: str
+    version: int
+    name: str
+    description: str
+    source: str
+    target: str
+    questions: tuple[Question, ...] = ()
+    flows: tuple[TemplateFlow, ...]
+
+    def flow(self, name: str) -> TemplateFlow:
+        """The flow of this name; KeyError where there is none."""
+        for flow in self.flows:
+            if flow.name == name:
+                return flow
+        raise KeyError(name)
+
+
+@cache
+def shipped_templates() -> tuple[Template, ...]:
+    """The templates that come with the product, checked; BadRules names the file and every fault."""
+    return tuple(_shipped(path) for path in sorted(SHIPPED.glob("*.json")))
+
+
+def _shipped(path: Path) -> Template:
+    try:
+        template = from_json(path.read_bytes(), Template)
+    except BadRules as error:
+        raise BadRules(
+            [Fault(where=f"{path.name}: {fault.where}", field="", message=fault.message) for fault in error.faults]
+        ) from error
+    if found := template_faults(template):
+        raise BadRules(
+            [Fault(where=f"{path.name}: {fault.where}", field=fault.field, message=fault.message) for fault in found]
+        )
+    return template
+
+
+def template_faults(template: Template) -> list[Fault]:
+    """What is wrong with a template: its flows' rules, conditions and match fields, and questions asked but not used."""
+    found: list[Fault] = []
+    known = {question.name for question in template.questions}
+    used: set[str] = set()
+    tables = {question.name for question in template.questions if question.answer == "table"}
+    for position, flow in enumerate(template.flows):
+        where = f"flows[{position}]"
+        used |= questions_of(flow.rules)
+        found += [
+            Fault(where=f"{where}.rules.{fault.where}", field=fault.field, message=fault.message)
+            for fault in faults(flow.rules, tables=tables)
+        ]
+        if "create" in flow.policy.may and flow.rules.kind_to in KINDS:
+            found += [
+                Fault(where=f"{where}.rules", field=name, message="is needed to create a record, and has no rule")
+                for name in uncovered(flow.rules)
+            ]
+        found += _flow_faults(flow, where)
+    found += [
+        Fault(where="flows", field="", message=f"'@{name}' is no question of the template")
+        for name in sorted(used - known)
+    ]
+    found += [
+        Fault(where="questions", field="", message=f"the answer to '{name}' is not used")
+        for name in sorted(known - used - tables)
+    ]
+    return found + [
+        Fault(where=f"questions[{position}].kind", field="", message="a record is chosen from a kind of records")
+        for position, question in enumerate(template.questions)
+        if question.answer == "record" and question.kind not in KINDS
+    ]
+
+
+def _flow_faults(flow: TemplateFlow, where: str) -> list[Fault]:
+    found = []
+    if flow.condition:
+        try:
+            compile_expression(flow.condition, kind=flow.rules.kind_from)
+        except BadExpression as error:
+            found.append(Fault(where=f"{where}.condition", field="", message=str(error)))
+    for name in (name for group in flow.match for name in group):
+        try:
+            place(flow.rules.kind_to, name)
+        except BadPath as error:
+            found.append(Fault(where=f"{where}.match", field=name, message=str(error)))
+    return found
+
+
+def unanswered(template: Template, answers: dict[str, Any]) -> list[Question]:
+    """The questions that must still be answered before the template's flows can run."""
+    return [
+        question for question in template.questions if question.required and answers.get(question.name) in (None, "")
+    ]
