@@ -1,0 +1,113 @@
+"""What is sent for a write: the body that QuickBooks Online takes, or the reason why it cannot go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from integrations.canonical import Record
+from integrations.canonical.documents import Document
+from integrations.wire.connector import Write
+from integrations.wire.errors import Refused, VendorError
+from integrations.wire.site import Site
+from integrations.wire.stream import Stream
+
+from .documents import booked
+from .quirks import mark_in, mark_of, with_mark
+from .requirements import refusal_of
+
+Body = dict[str, Any]
+
+
+def bodies_for(stream: Stream, writes: Sequence[Write], site: Site) -> list[Body | VendorError]:
+    """What is sent for each write, or why it cannot be sent."""
+    return [body_for(stream, write, site) for write in writes]
+
+
+def body_for(stream: Stream, write: Write, site: Site) -> Body | VendorError:
+    try:
+        if write.operation == "create":
+            body = _creation(stream, write, site)
+        else:
+            body = _identity(write)
+            if write.operation == "update":
+                body |= {"sparse": True, **_changes(stream, write, site)}
+    except VendorError as error:
+        return error
+    except ValueError as error:
+        return _not_sent(str(error))
+    why = refusal_of(stream, write, body)
+    return body if why is None else _not_sent(why)
+
+
+def _creation(stream: Stream, write: Write, site: Site) -> Body:
+    body = stream.shape.write(_prepared(write))
+    if issubclass(stream.shape.record_type, Document):
+        body["PrivateNote"] = with_mark(body.get("PrivateNote"), mark_of(write.key))
+    body.update({name: value for name, value in stream.facts.get("made_with", {}).items() if name not in body})
+    return _for_company(body, site)
+
+
+def _changes(stream: Stream, write: Write, site: Site) -> Body:
+    only = set(write.only)
+    # Lines are replaced whole, and read by the tax mode beside them.
+    if only & {"lines", "discount_total", "charge_total", "line_amounts"} and stream.facts.get("lines"):
+        only |= {"lines", "line_amounts"}
+    record = _prepared(write)
+    body = (
+        stream.shape.write(record, only=only) if write.raw is None else stream.shape.patch(write.raw, record, only=only)
+    )
+    mark = mark_in((write.raw or {}).get("PrivateNote"))
+    if "PrivateNote" in body and mark:
+        body["PrivateNote"] = with_mark(body["PrivateNote"], mark)
+    return _for_company(_emptied(body), site)
+
+
+def _prepared(write: Write) -> Record:
+    if write.record is None:
+        raise ValueError("there is no record to send")
+    return booked(write.record) if isinstance(write.record, Document) else write.record
+
+
+def _identity(write: Write) -> Body:
+    version = write.version or (write.raw or {}).get("SyncToken")
+    if write.external_id is None or version is None:
+        raise ValueError("its QuickBooks id or version is not known: it has to be read first")
+    return {"Id": write.external_id, "SyncToken": version}
+
+
+def _for_company(body: Body, site: Site) -> Body:
+    """Without what this company does not take: a US company has no tax mode, a home currency is not said."""
+    left_out = set()
+    if (site.settings.get("country") or "US") == "US":
+        left_out.add("GlobalTaxCalculation")
+    currency = body.get("CurrencyRef")
+    if isinstance(currency, Mapping) and currency.get("value") == site.settings.get("home_currency"):
+        left_out |= {"CurrencyRef", "ExchangeRate"}
+    return {name: value for name, value in body.items() if name not in left_out}
+
+
+# Only a text can be emptied, by "": a sparse update takes a missing member as unchanged, and has no null.
+_NEVER_EMPTY = ("Ref", "Date", "Price", "Cost", "Rate", "Days", "Due", "Percent", "Taxable", "Active")
+
+
+def _emptied(body: Body) -> Body:
+    fixed = [name for name, value in body.items() if value == "" and name.endswith(_NEVER_EMPTY)]
+    if fixed:
+        raise ValueError(f"QuickBooks offers no way to empty {', '.join(fixed)}: give it another value instead")
+    if "Line" in body:  # lines are replaced whole, so that what is missing is empty
+        body = {**body, "Line": [_pruned(line) for line in body["Line"]]}
+    return body
+
+
+def _pruned(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _pruned(each) for name, each in value.items() if each != ""}
+    return value
+
+
+def _not_sent(why: str) -> Refused:
+    return Refused(
+        explanation=f"This was not sent to QuickBooks: {why}.",
+        advice="Correct the record in its source or the mapping, then release it.",
+    )

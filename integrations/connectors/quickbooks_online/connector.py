@@ -1,0 +1,144 @@
+"""QuickBooks Online: the facts. Its language is in `dialect`, its records in `shapes`, `documents` and `payments`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from integrations.wire.addresses import Addresses
+from integrations.wire.auth import OAuth2Code
+from integrations.wire.connector import Connector, Setting
+from integrations.wire.limits import Limits
+from integrations.wire.shape import Shape
+from integrations.wire.stream import Operation, Stream
+
+from .dialect import QuickBooksDialect
+from .documents import CREDIT_NOTE, INVOICE, total_of
+from .shapes import ACCOUNT, CUSTOMER, ITEM, PAYMENT_TERM, TAX_RATE
+
+_OAUTH = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"
+_AUTHORIZE = "https://appcenter.intuit.com/connect/oauth2"
+_REVOKE = "https://developer.api.intuit.com/v2/oauth2/tokens/revoke"
+
+_KEEPS: frozenset[Operation] = frozenset(("create", "update"))
+_DELETES: frozenset[Operation] = _KEEPS | {"delete"}
+_VOIDS: frozenset[Operation] = _DELETES | {"void"}
+_WHOLE: Mapping[str, Any] = {"page_size": 1000, "fetch_batch": 100, "full_list": True}
+_BATCHED: Mapping[str, Any] = {"batch": 30, "settle_seconds": 300}
+
+
+def _list(name: str, entity: str, shape: Shape[Any], *, named_by: str, page: str = "", **facts: Any) -> Stream:
+    """A stream of list entries: hidden when inactive, never deleted, found again by their name."""
+    return Stream(
+        name,
+        shape=shape,
+        path=entity.lower(),
+        at=entity,
+        writes=_KEEPS,
+        facts={"list": True, "named_by": named_by, "page": page, **facts},
+        **_WHOLE,
+        **_BATCHED,
+    )
+
+
+def _document(
+    name: str, entity: str, shape: Shape[Any], *, page: str, writes: frozenset[Operation] = _DELETES
+) -> Stream:
+    """A stream of documents with lines: found again by number and our mark, deletions told by the change feed."""
+    return Stream(
+        name,
+        shape=shape,
+        path=entity.lower(),
+        at=entity,
+        writes=writes,
+        total=total_of,
+        facts={"lines": True, "deletions": True, "named_by": "DocNumber", "page": page},
+        **_WHOLE,
+        **_BATCHED,
+    )
+
+
+CONNECTOR = Connector(
+    slug="quickbooks_online",
+    name="QuickBooks Online",
+    manual="Intuit Accounting API v3, minor version 75, schema of July 2026",
+    driver="http",
+    environments={
+        "production": Addresses(
+            api="https://quickbooks.api.intuit.com",
+            authorize=_AUTHORIZE,
+            token=_OAUTH,
+            revoke=_REVOKE,
+            app="https://app.qbo.intuit.com/app",
+        ),
+        "sandbox": Addresses(
+            api="https://sandbox-quickbooks.api.intuit.com",
+            authorize=_AUTHORIZE,
+            token=_OAUTH,
+            revoke=_REVOKE,
+            app="https://app.sandbox.qbo.intuit.com/app",
+        ),
+    },
+    auth=OAuth2Code(
+        scopes=("com.intuit.quickbooks.accounting",),
+        callback_fields=("realmId",),
+        client_auth="basic",
+        refresh_lifetime=timedelta(days=100),
+        refresh_expires_in="x_refresh_token_expires_in",
+        consent_expires_in="x_refresh_token_hard_expires_in",
+        revoke_as="json",
+        refresh_headers={"x-include-refresh-token-hard-expires-in": "true"},
+    ),
+    limits=Limits(per_second=10, per_minute=500, batches_per_minute=40, at_once=10),
+    streams=(
+        _list("account", "Account", ACCOUNT, named_by="Name"),
+        Stream(
+            "tax_rate",
+            shape=TAX_RATE,
+            path="taxcode",
+            at="TaxCode",
+            label="Tax code",
+            facts={"joined": True},
+            **_WHOLE,
+        ),
+        _list("payment_term", "Term", PAYMENT_TERM, named_by="Name"),
+        _list("customer", "Customer", CUSTOMER, named_by="DisplayName", page="customerdetail?nameId"),
+        _list("item", "Item", ITEM, named_by="Name"),
+        _document("invoice", "Invoice", INVOICE, page="invoice?txnId", writes=_VOIDS),
+        _document("credit_note", "CreditMemo", CREDIT_NOTE, page="creditmemo?txnId"),
+    ),
+    dialect=QuickBooksDialect(),
+    settings=(
+        Setting(
+            name="realmId",
+            label="Company id",
+            help="Chosen in QuickBooks while connecting; QuickBooks shows it under Billing and subscription.",
+        ),
+        Setting(
+            name="country",
+            label="Country of the company",
+            required=False,
+            default="US",
+            help="Two letters. US companies reckon sales tax themselves; all others take a tax mode and codes.",
+        ),
+        Setting(
+            name="home_currency",
+            label="Home currency",
+            required=False,
+            help="Three letters. Documents in it are sent without a currency, as companies with one currency want it.",
+        ),
+    ),
+    can=(
+        "Reads and writes customers, items, accounts, terms, invoices and credit memos; reads tax codes.",
+        "Sees deletions of the last 30 days, voids, and entries made inactive.",
+        "Sends up to 30 records in one call, and finds its own documents again after a lost answer.",
+    ),
+    cannot=(
+        "Drafts: a document posts to the ledger when it is made.",
+        "Sales orders and statistical entries: QuickBooks Online has none.",
+        "Deleting customers, items or accounts: they are made inactive.",
+        "Voiding credit memos, making bundles, or changing the currency of a customer.",
+        "Booking before the closing date of the books.",
+    ),
+)

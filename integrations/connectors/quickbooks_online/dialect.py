@@ -1,0 +1,339 @@
+"""QuickBooks Online's language: queries, the change feed for deletions, single writes and batches, faults, look-ups.
+
+Sweeps walk by `MetaData.LastUpdatedTime`, the only moment that the vendor's schema allows both to filter and to sort by
+(`Id` may not be sorted by). A page begins at the last moment of the page before, so that rows which move to the end
+because somebody edits them are seen again there and none is missed; the few rows of that one moment are read twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from integrations.canonical.documents import Document
+from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
+from integrations.wire.errors import ContractBroken, Duplicate, Missing, VendorError
+from integrations.wire.message import Answer, Request, json_body
+from integrations.wire.site import Site
+from integrations.wire.stream import Cursor, Gone, Page, Problem, Stream
+
+from .answers import batch_answers, batch_rows, joined, one_void_a_call, outcome_of, rows_of, tax_queries, unanswered
+from .bodies import bodies_for, body_for
+from .documents import is_void
+from .faults import body_of, error_of, fault_in
+from .queries import literal, literals, select, with_inactive
+from .quirks import earlier, mark_in, mark_of
+
+MINOR_VERSION = "75"
+LONGEST_REQUEST = 120.0
+"""Seconds after which QuickBooks itself gives up on a request."""
+
+CHANGES_REACH = timedelta(days=30)
+CHANGES_MOST = 1000
+"""How far back the change feed looks, and how many objects it shows; it has no pages."""
+
+CHANGED = "MetaData.LastUpdatedTime"
+
+DELETIONS = "deletions"
+"""The page token of a sweep's last page: what was deleted since."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a sweep is: rows last changed at or after `since`, of those the one at `start`, counted from 1."""
+
+    since: str | None
+    start: int = 1
+
+    @classmethod
+    def of(cls, cursor: Cursor) -> Place:
+        if cursor.page is None:
+            return cls(cursor.mark)
+        start, _, since = cursor.page.partition("|")
+        return cls(since, int(start))
+
+    def token(self) -> str:
+        return f"{self.start}|{self.since}"
+
+
+class QuickBooksDialect(Dialect):
+    """The language itself; what differs from stream to stream stands in `stream.at`, `.path` and `.facts`."""
+
+    # --- reading ---
+
+    def ask(self, stream: Stream, cursor: Cursor, site: Site) -> Request:
+        if stream.facts.get("joined"):
+            return self._batch(site, tax_queries())
+        if cursor.page == DELETIONS:
+            return self._get(site, "cdc", entities=stream.at, changedSince=cursor.mark or "")
+        place = Place.of(cursor)
+        conditions = with_inactive(stream)
+        if place.since is not None:
+            conditions.append(f"{CHANGED} >= {literal(place.since)}")
+        query = select(stream.at, conditions, orderby=CHANGED, start=place.start, most=stream.page_size)
+        return self._get(site, "query", query=query)
+
+    def read(self, stream: Stream, cursor: Cursor, answer: Answer, site: Site) -> Page:
+        body = body_of(answer)
+        time = body.get("time")
+        mark = earlier(time, stream.overlap_seconds) if isinstance(time, str) else None
+        if stream.facts.get("joined"):
+            return Page(raws=joined(batch_rows(body)), mark=mark)
+        if cursor.page == DELETIONS:
+            return _deletions(stream, body, mark)
+        rows = [_with_currency(row, stream, site) for row in rows_of(body, stream.at)]
+        if cursor.page == "fetch":
+            return Page(raws=rows, mark=mark)
+        if len(rows) >= stream.page_size:
+            return Page(raws=rows, next=_following(Place.of(cursor), rows, stream.page_size).token(), mark=mark)
+        if not stream.facts.get("deletions") or cursor.mark is None:
+            return Page(raws=rows, mark=mark)
+        if isinstance(time, str) and datetime.fromisoformat(time) - datetime.fromisoformat(cursor.mark) > CHANGES_REACH:
+            return Page(raws=rows, problems=[_unseen(stream, "the last read is more than 30 days ago")], mark=mark)
+        return Page(raws=rows, next=DELETIONS, mark=mark)
+
+    def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
+        wanted = f"Id in {literals(external_ids)}"
+        if stream.facts.get("joined"):
+            return self._batch(site, tax_queries(wanted))
+        return self._get(site, "query", query=_of(stream, wanted))
+
+    # --- writing ---
+
+    def compose(self, stream: Stream, writes: Sequence[Write], key: str, site: Site, step: int = 1) -> Request:
+        """One call for these writes. A write that QuickBooks is known to refuse is left out and told by `outcomes`.
+
+        Raises Refused where that leaves none. Voids have no batch: only the first goes, the others come back at once.
+        """
+        bodies = bodies_for(stream, writes, site)
+        ready = [(place, body) for place, body in enumerate(bodies) if not isinstance(body, VendorError)]
+        if not ready:
+            raise next(body for body in bodies if isinstance(body, VendorError))
+        operation = writes[0].operation
+        if len(writes) == 1 or operation == "void":
+            params = {} if operation in ("create", "update") else {"operation": operation}
+            return self._post(site, stream.path, ready[0][1], requestid=key, **params)
+        items = [{"bId": str(place), "operation": operation, stream.at: body} for place, body in ready]
+        return self._batch(site, items, requestid=key)
+
+    def outcomes(
+        self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site, step: int = 1
+    ) -> list[Outcome]:
+        body = body_of(answer)
+        bodies = bodies_for(stream, writes, site)
+        if len(writes) == 1:
+            return [outcome_of(body, stream)]
+        if writes[0].operation == "void":
+            sent = next(place for place, made in enumerate(bodies) if not isinstance(made, VendorError))
+            answered = {str(sent): body}
+        else:
+            answered = batch_answers(body)
+        outcomes: list[Outcome] = []
+        for place, made in enumerate(bodies):
+            if isinstance(made, VendorError):
+                outcomes.append(Failed(error=made))
+            elif str(place) in answered:
+                outcomes.append(outcome_of(answered[str(place)], stream))
+            elif writes[0].operation == "void":
+                outcomes.append(Failed(error=one_void_a_call()))
+            else:
+                outcomes.append(Failed(error=unanswered()))
+        return outcomes
+
+    # --- was it done? ---
+
+    def look_up(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        return self._batch(
+            site,
+            [{"bId": str(place), "Query": _look_up(stream, write, site)} for place, write in enumerate(writes)],
+        )
+
+    def found(self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site) -> list[Outcome | None]:
+        answered = batch_answers(body_of(answer))
+        found: list[Outcome | None] = []
+        for place, write in enumerate(writes):
+            item = answered.get(str(place))
+            if item is None:
+                raise unanswered()
+            fault = fault_in(item)
+            if fault is not None:
+                raise error_of(fault)
+            found.append(_recognised(stream, write, rows_of(item, stream.at), site))
+        return found
+
+    # --- whose books ---
+
+    def whoami(self, site: Site) -> Request:
+        return self._batch(
+            site,
+            [
+                {"bId": "company", "Query": "select * from CompanyInfo"},
+                {"bId": "preferences", "Query": "select * from Preferences"},
+            ],
+        )
+
+    def company(self, answer: Answer, site: Site) -> Company:
+        rows = batch_rows(body_of(answer))
+        if not rows["company"]:
+            raise ContractBroken("no CompanyInfo", explanation="QuickBooks did not say which company this is.")
+        company = rows["company"][0]
+        preferences: Mapping[str, Any] = rows["preferences"][0] if rows["preferences"] else {}
+        currency = preferences.get("CurrencyPrefs", {}).get("HomeCurrency", {}).get("value")
+        return Company(
+            name=company.get("CompanyName") or company.get("LegalName") or _realm(site),
+            id=_realm(site),
+            currency=currency,
+            country=company.get("Country"),
+            environment=site.environment,
+        )
+
+    def link(self, stream: Stream, external_id: str, site: Site) -> str | None:
+        page = stream.facts.get("page")
+        if not page or not site.addresses.app:
+            return None
+        # Without the company's id the page of whichever company is open would come up (the parameter: memory).
+        return f"{site.addresses.app}/{page}={external_id}&deeplinkcompanyid={_realm(site)}"
+
+    # --- requests ---
+
+    def _get(self, site: Site, path: str, **params: str) -> Request:
+        return Request(
+            method="GET",
+            path=_path(site, path),
+            params={**params, "minorversion": MINOR_VERSION},
+            headers={"Accept": "application/json"},
+            timeout=LONGEST_REQUEST,
+        )
+
+    def _post(self, site: Site, path: str, body: Any, **params: str) -> Request:
+        return Request(
+            method="POST",
+            path=_path(site, path),
+            params={**params, "minorversion": MINOR_VERSION},
+            headers={"Accept": "application/json", "Content-Type": "application/json"},
+            body=json_body(body),
+            timeout=LONGEST_REQUEST,
+        )
+
+    def _batch(self, site: Site, items: Sequence[Mapping[str, Any]], **params: str) -> Request:
+        return self._post(site, "batch", {"BatchItemRequest": list(items)}, **params)
+
+
+# --- pages -----------------------------------------------------------------------------------------------------------
+
+
+def _following(place: Place, rows: Sequence[Mapping[str, Any]], page_size: int) -> Place:
+    """Where the page after these rows begins."""
+    first, last = (row["MetaData"]["LastUpdatedTime"] for row in (rows[0], rows[-1]))
+    if first != last:
+        return Place(last)
+    # More rows of one moment than a page holds (an import, say). Rows of this moment that are edited leave it and
+    # make the others move up, so each page steps back a tenth.
+    step = max(1, page_size - page_size // 10)
+    return Place(last, (place.start if place.since == last else 1) + step)
+
+
+def _deletions(stream: Stream, body: Mapping[str, Any], mark: str | None) -> Page:
+    changed = [
+        row
+        for answer in body.get("CDCResponse", ())
+        for query in answer.get("QueryResponse", ())
+        for row in query.get(stream.at, ())
+    ]
+    gone = [Gone(external_id=row["Id"], how="deleted") for row in changed if row.get("status") == "Deleted"]
+    full = len(changed) >= CHANGES_MOST
+    problems = [_unseen(stream, "more changed than QuickBooks shows at once")] if full else []
+    return Page(raws=[], gone=gone, problems=problems, mark=mark)
+
+
+def _unseen(stream: Stream, why: str) -> Problem:
+    return Problem(
+        where=f"Deletions of {stream.label.lower()}",
+        what=f"QuickBooks cannot tell all that was deleted since the last read: {why}.",
+        advice="Start a full read of this object: what it no longer lists has been deleted.",
+    )
+
+
+def _with_currency(row: dict[str, Any], stream: Stream, site: Site) -> dict[str, Any]:
+    """Companies with a single currency leave it out of their documents in older answers (recorded)."""
+    home = site.settings.get("home_currency")
+    if home and issubclass(stream.shape.record_type, Document) and "CurrencyRef" not in row:
+        return {**row, "CurrencyRef": {"value": home}}
+    return row
+
+
+# --- look-ups --------------------------------------------------------------------------------------------------------
+
+
+def _look_up(stream: Stream, write: Write, site: Site) -> str:
+    if write.operation != "create":
+        return _of(stream, f"Id = {literal(write.external_id or '')}")
+    body = body_for(stream, write, site)
+    if isinstance(body, VendorError):
+        return _of(stream, "Id = '0'")  # it can never have been sent; `found` says why
+    name = stream.facts["named_by"]
+    if body.get(name):
+        return _of(stream, f"{name} = {literal(body[name])}")
+    # Without a number of ours QuickBooks gave one: the mark is looked for among the customer's documents of the day.
+    return _of(stream, f"TxnDate = {literal(body['TxnDate'])}")
+
+
+def _recognised(stream: Stream, write: Write, rows: Sequence[dict[str, Any]], site: Site) -> Outcome | None:
+    if write.operation == "create":
+        return _made(stream, write, rows, site)
+    row = rows[0] if rows else None
+    if write.operation == "delete":
+        return Done(external_id=write.external_id or "") if row is None else None
+    if row is None:
+        return Failed(error=Missing(code="610"))
+    there = outcome_of({stream.at: row}, stream)
+    if write.operation == "void":
+        return there if is_void(row) else None
+    body = body_for(stream, write, site)
+    changed = row.get("SyncToken") != (write.version or (write.raw or {}).get("SyncToken"))
+    sent = {} if isinstance(body, VendorError) else {k: v for k, v in body.items() if k not in ("SyncToken", "sparse")}
+    return there if changed and _holds(row, sent) else None
+
+
+def _made(stream: Stream, write: Write, rows: Sequence[dict[str, Any]], site: Site) -> Outcome | None:
+    body = body_for(stream, write, site)
+    if isinstance(body, VendorError):
+        return Failed(error=body)
+    if issubclass(stream.shape.record_type, Document):
+        ours = [row for row in rows if mark_in(row.get("PrivateNote")) == mark_of(write.key)]
+    else:
+        ours = [row for row in rows if _holds(row, body)]
+    if ours:
+        return outcome_of({stream.at: ours[0]}, stream)
+    name = stream.facts["named_by"]
+    if rows and body.get(name):
+        return Failed(
+            error=Duplicate(
+                body[name],
+                explanation=f"QuickBooks has a {stream.label.lower()} {body[name]!r} that was not made by this.",
+            )
+        )
+    return None
+
+
+def _holds(theirs: Any, sent: Any) -> bool:
+    """Whether everything that was sent stands in what is there."""
+    if isinstance(sent, Mapping):
+        return isinstance(theirs, Mapping) and all(_holds(theirs.get(name, ""), each) for name, each in sent.items())
+    if isinstance(sent, list):
+        return isinstance(theirs, list) and all(any(_holds(there, each) for there in theirs) for each in sent)
+    return bool(theirs == sent)
+
+
+def _of(stream: Stream, condition: str) -> str:
+    return select(stream.at, [condition, *with_inactive(stream)])
+
+
+def _path(site: Site, path: str) -> str:
+    return f"/v3/company/{_realm(site)}/{path}"
+
+
+def _realm(site: Site) -> str:
+    return str(site.settings["realmId"])
