@@ -180,6 +180,19 @@ class Connector:
     can: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
 
+    def site(self, environment: str, settings: Mapping[str, Any], *, simulator: str = "") -> Site:
+        """A customer's place in one of the environments, or in "simulator" at that base address.
+
+        Raises LookupError for an environment that there is not, BadAddress for settings that fit no address.
+        """
+        if environment == "simulator" and simulator:
+            addresses = next(iter(self.environments.values())).on(simulator)
+        elif environment in self.environments:
+            addresses = self.environments[environment]
+        else:
+            raise LookupError(f"{self.name} has no environment {environment!r}; it has {', '.join(self.environments)}.")
+        return Site(environment=environment, addresses=addresses.filled(settings), settings=settings)
+
     def stream(self, name: str) -> Stream:
         """The stream of that name. Raises LookupError that names those there are."""
         for stream in self.streams:

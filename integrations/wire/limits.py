@@ -1,8 +1,27 @@
-"""A vendor's limits, and the pure arithmetic of obeying them before the vendor enforces them."""
+"""A vendor's limits, and the pure arithmetic of obeying them before the vendor enforces them.
+
+    at = next_call(limits, budget, now)            # the earliest moment; `now` = it may go
+    budget = begin(limits, budget, now, over_by)   # it goes
+    budget = end(budget, over_by)                  # its answer is here
+    budget = slow_down(budget, now, retry_after)   # ... and it was "too many requests"
+
+Who keeps the budget and locks it is not our matter. A window slides: calls are counted in slices of it, a slice counts
+until all of it is older than the window, so that no window, wherever the vendor begins to count, ever holds more.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+LONGEST_PAUSE = 24 * 3600.0
+"""Seconds that we stay away at most, whatever a vendor says."""
+
+LONGEST_OWN_PAUSE = 300.0
+"""Seconds that we stay away at most where the vendor names no time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,7 +29,7 @@ class Limits:
     """How much a vendor takes from us on behalf of one ledger; None = it names no such limit.
 
     `at_once` is how many requests may be under way together. `batches_per_minute` counts calls that carry several
-    records, in addition to the others.
+    records, in addition to the other windows.
     """
 
     per_second: int | None = None
@@ -19,3 +38,104 @@ class Limits:
     per_day: int | None = None
     batches_per_minute: int | None = None
     at_once: int = 1
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was spent of the limits, as plain values that can be kept anywhere; moments are seconds since 1970.
+
+    `used` holds for each window pairs of (slice, calls), oldest first. `under_way` holds for each call by when it is
+    over at the latest: one whose worker died frees its place then. `refusals` are those in a row.
+    """
+
+    used: dict[str, list[tuple[int, int]]] = {}
+    under_way: list[float] = []
+    closed_until: float = 0.0
+    refusals: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    name: str
+    limit: int
+    seconds: float
+    slice: float  # seconds; the finer, the less of the limit is left unused
+
+
+_WINDOWS = (
+    ("per_second", 1.0, 0.125),
+    ("per_minute", 60.0, 5.0),
+    ("per_hour", 3600.0, 300.0),
+    ("per_day", 86400.0, 3600.0),
+)
+
+
+def next_call(limits: Limits, budget: Budget, now: datetime, *, batch: bool = False) -> datetime:
+    """The earliest moment at which the next call may go; `now` where it may go at once."""
+    start = now.timestamp()
+    at = max(start, budget.closed_until)
+    for window in _windows(limits, batch):
+        at = max(at, _free_at(window, budget.used.get(window.name, []), start))
+    busy = sorted(moment for moment in budget.under_way if moment > at)
+    if len(busy) >= limits.at_once:
+        at = busy[len(busy) - limits.at_once]
+    return now if at <= start else datetime.fromtimestamp(at, UTC)
+
+
+def begin(limits: Limits, budget: Budget, now: datetime, over_by: datetime, *, batch: bool = False) -> Budget:
+    """The budget when a call goes now that is over by `over_by` at the latest."""
+    start = now.timestamp()
+    used = dict(budget.used)
+    for window in _windows(limits, batch):
+        kept = [pair for pair in used.get(window.name, []) if _drops_at(window, pair[0]) > start]
+        current = int(start // window.slice)
+        calls = dict(kept)
+        calls[current] = calls.get(current, 0) + 1
+        used[window.name] = sorted(calls.items())
+    busy = [moment for moment in budget.under_way if moment > start]
+    return msgspec.structs.replace(budget, used=used, under_way=[*busy, over_by.timestamp()])
+
+
+def end(budget: Budget, over_by: datetime, *, answered: bool = True) -> Budget:
+    """The budget when the call that was to be over by `over_by` is over; an answer ends the row of refusals."""
+    busy = list(budget.under_way)
+    if over_by.timestamp() in busy:
+        busy.remove(over_by.timestamp())
+    return msgspec.structs.replace(budget, under_way=busy, refusals=0 if answered else budget.refusals)
+
+
+def slow_down(budget: Budget, now: datetime, retry_after: float | None = None) -> Budget:
+    """The budget after "too many requests": closed as long as the vendor says, else longer each time in a row."""
+    refusals = budget.refusals + 1
+    if retry_after is None:
+        pause = min(2.0 ** min(refusals, 10), LONGEST_OWN_PAUSE)
+    else:
+        pause = min(max(retry_after, 0.0), LONGEST_PAUSE)
+    until = (now + timedelta(seconds=pause)).timestamp()
+    return msgspec.structs.replace(budget, refusals=refusals, closed_until=max(budget.closed_until, until))
+
+
+def _windows(limits: Limits, batch: bool) -> Iterator[_Window]:
+    for name, seconds, slice_ in _WINDOWS:
+        limit: int | None = getattr(limits, name)
+        if limit is not None:
+            yield _Window(name, limit, seconds, slice_)
+    if batch and limits.batches_per_minute is not None:
+        yield _Window("batches_per_minute", limits.batches_per_minute, 60.0, 5.0)
+
+
+def _free_at(window: _Window, used: list[tuple[int, int]], start: float) -> float:
+    """When the window holds fewer calls than its limit."""
+    counting = [pair for pair in used if _drops_at(window, pair[0]) > start]
+    calls = sum(count for _, count in counting)
+    at = start
+    for slice_, count in counting:
+        if calls < window.limit:
+            break
+        calls -= count
+        at = _drops_at(window, slice_)
+    return at
+
+
+def _drops_at(window: _Window, slice_: int) -> float:
+    """When all of a slice is older than the window."""
+    return (slice_ + 1) * window.slice + window.seconds

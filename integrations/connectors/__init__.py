@@ -1,0 +1,1 @@
+"""One folder a vendor; see `registry` for how they are found."""
