@@ -16,7 +16,7 @@ class CurrentTenant(models.Expression):
 
     output_field = models.UUIDField()
 
-    def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: SQLCompiler, connection: Any) -> Any:
         tenant = current_tenant_id()
         if not connection.in_atomic_block:
             raise NoTenantInScope(
@@ -38,7 +38,7 @@ class Dispatching(models.Expression):
     output_field = models.BooleanField()
     conditional = True
 
-    def as_sql(self, compiler: SQLCompiler, connection: Any) -> tuple[str, list[Any]]:
+    def as_sql(self, compiler: SQLCompiler, connection: Any) -> Any:
         if not roles.is_dispatching():
             raise NoTenantInScope("This query crosses tenants: it belongs inside `with dispatch():`.")
         return "true", []
@@ -55,15 +55,15 @@ class TenantField(models.ForeignKey):
     """The owner of a row: the tenant in scope. Saving under another tenant's scope raises WrongTenant."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs = {
+        fixed: dict[str, Any] = {
             "to": "tenants.Tenant",
             "on_delete": models.PROTECT,
             "related_name": "+",
             "editable": False,
             "db_index": False,  # UNIQUE (tenant_id, id) begins with it
             "default": scope.current,
-        } | kwargs
-        super().__init__(**kwargs)
+        }
+        super().__init__(**fixed | kwargs)
 
     def deconstruct(self) -> Any:
         name, path, _, _ = super().deconstruct()
@@ -110,6 +110,6 @@ class TenantOwned(models.Model):
         base_manager_name = "objects"
         default_manager_name = "objects"
 
-    def validate_constraints(self, exclude: set[str] | None = None) -> None:
+    def validate_constraints(self, exclude: Any = None) -> None:
         # No form shows the tenant, but it is known; leaving it out would skip every "unique within the tenant".
-        super().validate_constraints(exclude=(exclude or set()) - {"tenant"})
+        super().validate_constraints(exclude=set(exclude or ()) - {"tenant"})

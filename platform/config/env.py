@@ -46,8 +46,8 @@ def number(name: str, default: int, *, least: int = 0) -> int:
     return parsed
 
 
-def words(name: str, default: str = "") -> list[str]:
-    """A list written with commas between its members."""
+def words(name: str, default: str | None = "") -> list[str]:
+    """A list written with commas between its members; where `default` is None it must be set."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
 
 

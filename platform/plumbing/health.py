@@ -30,6 +30,7 @@ class Check:
 
 
 _checks: dict[str, Check] = {}
+_migrated: list[bool] = []
 
 
 def readiness(name: str, *, stops_serving: bool = True) -> Callable[[Callable[[], None]], Callable[[], None]]:
@@ -90,10 +91,13 @@ def database_with_the_right_role() -> None:
 
 @readiness("migrations")
 def migrations_applied() -> None:
-    """The tables are those that this code expects."""
+    """The tables are those that this code expects; once they are, this process does not ask again."""
+    if _migrated:
+        return
     executor = MigrationExecutor(connection)
     if waiting := executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise NotReady(f"{len(waiting)} migrations wait; run manage.py migrate")
+    _migrated.append(True)
 
 
 @readiness("workers", stops_serving=False)

@@ -6,43 +6,46 @@ import threading
 from collections import OrderedDict
 
 MASK = "•••"
-LEAST = 6  # characters: masking shorter values would blot out ordinary words
-REMEMBERED = 4000
+LEAST = 8  # characters: masking shorter values would blot out ordinary words
+REMEMBERED = 4000  # values
 
+# Bounded on both sides: a long line of base64 must not be searched from each of its characters to its end.
 NAME = (
-    r"[\w.\-]*(?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|authorization|credential|"
-    r"signature|sealing[_-]?keys?|cookie|session[_-]?id|consumer[_-]?key|refresh|id_token|otp|pin|code_verifier)[\w\-]*"
+    r"[\w.\-]{0,40}?(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|consumer[_-]?key|"
+    r"authorization|credential|signature|sealing[_-]?key|cookie|session[_-]?id|code_verifier|"
+    r"(?<![a-z])(?:pin|otp|pwd)(?![a-z]))[\w\-]{0,40}"
 )
-_FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # a key in full, several lines long
-    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE KEY-----", re.S), MASK),
-    # Authorization: Bearer abc   Authorization: OAuth a="b", c="d"
-    (
-        re.compile(
-            r"\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)(?:(?:OAuth|NLAuth|Digest)\s[^\r\n]*|(?:\w+\s+)?[^\s\"',;}]+)",
-            re.I,
+QUOTE = r"\\?[\"']"
+
+_FORMS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(form, re.IGNORECASE | re.DOTALL), replacement)
+    for form, replacement in (
+        # -----BEGIN PRIVATE KEY----- … over several lines
+        (r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----.*?-----END [A-Z ]{0,20}PRIVATE KEY-----", MASK),
+        # Authorization: OAuth a="b", c="d"
+        (r"\b(authorization[\"']?\s*[:=]\s*[\"']?(?:OAuth|NLAuth|Digest))\s[^\r\n]*", rf"\1 {MASK}"),
+        # Authorization: Bearer abc     Bearer abc
+        (
+            r"\b((?:authorization[\"']?\s*[:=]\s*[\"']?)?(?:Bearer|Basic|Token|Zoho-oauthtoken))\s+[\w\-.~+/=]{8,}",
+            rf"\1 {MASK}",
         ),
-        rf"\1{MASK}",
-    ),
-    (re.compile(r"\b(Bearer|Basic)\s+(?!•)[\w\-.~+/=]{6,}", re.I), rf"\1 {MASK}"),
-    # Set-Cookie: a=b; c=d
-    (re.compile(r"\b((?:set-)?cookie[\"']?\s*:\s*[\"']?)[^\r\n\"']+", re.I), rf"\1{MASK}"),
-    # "client_secret": "abc"   'token': b'abc'   \"token\": \"abc\"
-    (
-        re.compile(rf"((?:\\?[\"']){NAME}(?:\\?[\"'])\s*[:=]\s*b?)(\\?[\"'])(?:(?!\2).)*\2", re.I | re.S),
-        rf"\1\2{MASK}\2",
-    ),
-    # client_secret=abc   token: abc   password='abc'   "pin": 1234
-    (
-        re.compile(
-            rf"(\b{NAME}[\"']?\s*[=:]\s*)(?!\s*[\[{{(]|\\?[\"']?•)(?:b?\"[^\"]*\"|b?'[^']*'|[^\s&,;\"')}}\]]+)", re.I
+        # Set-Cookie: a=b; c=d
+        (r"\b((?:set-)?cookie[\"']?\s*:\s*[\"']?)[^\r\n\"']+", rf"\1{MASK}"),
+        # "client_secret": "abc"     'token': b'abc'     \"token\": \"abc\"
+        (rf"({QUOTE}{NAME}{QUOTE}\s*[:=,]\s*b?)({QUOTE})(?:(?!\2)(?:\\.|.))*\2", rf"\1\2{MASK}\2"),
+        # client_secret=abc     token: abc     password='abc def'     "pin": 1234
+        (
+            rf"(\b{NAME}{QUOTE}?\s?[=:]\s?)(?!{QUOTE}?•|[\[{{(\s]|Bearer|Basic|OAuth|None\b|null\b)"
+            rf"(?:b?\"[^\"]*\"|b?'[^']*'|[^\s&,;\"')}}\]]+)",
+            rf"\1{MASK}",
         ),
-        rf"\1{MASK}",
-    ),
-    # <Password>abc</Password>
-    (re.compile(rf"(<(?:\w+:)?({NAME})(?:\s[^>]*)?>)[^<]+(</)", re.I), rf"\1{MASK}\3"),
-    # https://user:password@host
-    (re.compile(r"(://[^/\s:@]+:)[^/\s@]+@"), rf"\1{MASK}@"),
+        # ?code=abc&state=def: what a vendor gives a customer's browser to bring back
+        (r"([?&](?:code|state|sig|hmac)=)[^&\s\"']+", rf"\1{MASK}"),
+        # <Password>abc</Password>
+        (rf"(<(?:\w+:)?{NAME}(?:\s[^<>]*)?>)[^<]+(</)", rf"\1{MASK}\2"),
+        # https://user:password@host
+        (r"(://[^/\s:@]{1,200}:)[^/\s@]+@", rf"\1{MASK}@"),
+    )
 )
 
 _known: OrderedDict[str, None] = OrderedDict()
@@ -69,8 +72,8 @@ def mask(text: str) -> str:
     """The text with every secret in it replaced."""
     if pattern := _known_values():
         text = pattern.sub(MASK, text)
-    for form, masked in _FORMS:
-        text = form.sub(masked, text)
+    for form, replacement in _FORMS:
+        text = form.sub(replacement, text)
     return text
 
 

@@ -70,13 +70,13 @@ def _create_roles(admin: psycopg.Connection, passwords: dict[str, str | None]) -
             admin.execute(sql.SQL("CREATE ROLE {} " + wanted).format(sql.Identifier(role)))
         if password := passwords.get(role):
             admin.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(password)))
-    may_become = "SELECT pg_has_role(%s, %s, 'MEMBER')"
-    # NOINHERIT on the member makes the grant one that must be entered by SET ROLE, on every version.
-    if not admin.execute(may_become, [APP, DISPATCH]).fetchone()[0]:
+    # NOINHERIT on the member makes this a right that must be entered by SET ROLE, on every version.
+    if not admin.execute("SELECT 1 WHERE pg_has_role(%s, %s, 'MEMBER')", [APP, DISPATCH]).fetchone():
         admin.execute(f"GRANT {DISPATCH} TO {APP}")
-    # Giving the owner a database needs the right to act as the owner.
-    if not admin.execute(may_become, [admin.info.user, OWNER]).fetchone()[0]:
-        admin.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(OWNER), sql.Identifier(admin.info.user)))
+    # Only who may act as the owner may give it a database. From version 16 making a role does not include that.
+    if not admin.execute("SELECT 1 FROM pg_roles WHERE rolname = current_user AND rolsuper").fetchone():
+        options = " WITH INHERIT TRUE, SET TRUE" if admin.info.server_version >= 160000 else ""
+        admin.execute(f"GRANT {OWNER} TO CURRENT_USER{options}")
 
 
 def _create_database(admin: psycopg.Connection, database: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django import forms
 from django.conf import settings
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
@@ -85,9 +86,11 @@ def unseal(sealed: str, *, place: str) -> str:
         raise CannotOpen(f"A value in {place} was altered, or sealed for another place.") from None
 
 
-def is_current(sealed: str) -> bool:
-    """Whether the value is sealed with the newest key."""
-    return sealed.startswith(f"{VERSION}.{keyring()[0].id}.")
+def renewed(sealed: str, *, place: str) -> str:
+    """The same text sealed with the newest key; as it is where that is so already. Raises CannotOpen."""
+    if sealed.startswith(f"{VERSION}.{keyring()[0].id}."):
+        return sealed
+    return seal(unseal(sealed, place=place), place=place)
 
 
 class Secret:
@@ -125,6 +128,12 @@ class Secret:
 
     __str__ = __repr__
 
+    def __copy__(self) -> "Secret":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Secret":
+        return self
+
     def __reduce__(self) -> Any:
         raise TypeError("A secret is not put into queues, caches or files.")
 
@@ -160,6 +169,15 @@ class SealedField(models.TextField):
     def get_lookup(self, lookup_name: str) -> Any:
         # The same value is sealed differently each time: comparing could only ever mislead.
         return super().get_lookup(lookup_name) if lookup_name == "isnull" else None
+
+    def formfield(self, **kwargs: Any) -> Any:
+        # What is stored is never sent to a browser; an empty input leaves it as it is.
+        widget = forms.PasswordInput(attrs={"autocomplete": "off"})
+        return forms.CharField(widget=widget, required=False, label=kwargs.get("label") or self.verbose_name)
+
+    def save_form_data(self, instance: models.Model, data: Any) -> None:
+        if data:
+            super().save_form_data(instance, data)
 
     def value_to_string(self, obj: models.Model) -> str:
         raise TypeError(f"{self.place} is sealed and is not written to a fixture.")

@@ -6,11 +6,10 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 
 from plumbing.health import NotReady, readiness
 
-AHEAD = 24  # months
-LEAST_AHEAD = 3
+LEAST_AHEAD = 3  # months, of the 24 that are made
 
 # Runs as the owner, takes nothing, and touches only partitions of this table: the application may call it.
-FUNCTION = f"""
+FUNCTION = """
 CREATE OR REPLACE FUNCTION audit_make_months() RETURNS integer
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -21,7 +20,7 @@ DECLARE
 BEGIN
     -- Two that extend at once wait for each other.
     PERFORM pg_advisory_xact_lock(hashtext('audit_make_months'));
-    FOR ahead IN 0..{AHEAD} LOOP
+    FOR ahead IN 0..24 LOOP
         month := (first + make_interval(months => ahead))::date;
         part := 'audit_event_' || to_char(month, 'YYYY_MM');
         CONTINUE WHEN to_regclass('public.' || part) IS NOT NULL;

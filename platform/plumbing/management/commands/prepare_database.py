@@ -19,7 +19,8 @@ class Command(BaseCommand):
         parser.add_argument("--admin-url", required=True, help="postgresql://administrator:password@host:port/postgres")
 
     def handle(self, *, admin_url: str, **options: Any) -> None:
-        application, owner = settings.DATABASES["default"], settings.DATABASES.get(roles.OWNER_ALIAS)
+        application: dict[str, Any] = settings.DATABASES["default"]
+        owner: dict[str, Any] | None = settings.DATABASES.get(roles.OWNER_ALIAS)
         if "EMBEDDED" in application:
             raise CommandError("Without DATABASE_URL the embedded database is used, which prepares itself.")
         if not owner:
