@@ -15,7 +15,7 @@ import msgspec
 from msgspec.structs import replace
 
 from integrations.canonical.kinds import KINDS
-from integrations.canonical.record import Record, refuse_floats
+from integrations.canonical.record import Record, only_plain
 
 _TEXT = msgspec.json.Encoder(order="sorted")
 _NUMBERS = msgspec.json.Encoder(order="sorted", decimal_format="number")
@@ -65,7 +65,7 @@ def from_plain(kind: str, plain: dict[str, Any]) -> Record:
     except msgspec.MsgspecError:
         pass  # perhaps only because of texts: read again, with patience but without floats
     try:
-        refuse_floats(plain)
+        only_plain(plain, also=(date, datetime))
         return msgspec.convert(plain, record_type)
     except TypeError as error:
         raise BadRecord("", str(error)) from error

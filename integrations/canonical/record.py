@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter
+from types import NoneType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, Raw, Struct, field
 from msgspec.structs import force_setattr
 
 Amount = Annotated[Decimal, Meta(description="in the document's currency, with no more decimals than it has")]
@@ -50,7 +51,7 @@ class Exact(Part, frozen=True, kw_only=True):
         for name in moments:
             self._keep_in_utc(name)
         if has_extra and (extra := self.extra):  # type: ignore[attr-defined]  # the annotations were asked
-            refuse_floats(extra)
+            only_plain(extra)
 
     def _keep_in_utc(self, name: str) -> None:
         moment: datetime | None = getattr(self, name)
@@ -80,21 +81,29 @@ class Record(Exact, frozen=True, kw_only=True):
     extra: dict[str, Any] = {}
 
 
-def refuse_floats(value: Any) -> None:
-    """Raise TypeError where a value made of JSON parts holds a float, at any depth."""
+def only_plain(value: Any, also: tuple[type, ...] = ()) -> None:
+    """Raise TypeError where a value, at any depth, is none of dict with text keys, list, str, int, bool, None, Decimal.
+
+    A float is none of them, nor is a Decimal that is not finite. `also` names further types to let pass.
+    """
     kind = value.__class__
     if kind is dict:
-        for each in value.values():
+        for name, each in value.items():
+            if name.__class__ is not str:
+                raise TypeError(f"{name!r} is a {name.__class__.__name__}: keys are texts")
             if each.__class__ is not str:
-                refuse_floats(each)
+                only_plain(each, also)
     elif kind is list:
         for each in value:
-            refuse_floats(each)
+            only_plain(each, also)
     elif kind is Decimal:
         if not value.is_finite():
             raise TypeError(f"{value!r} is not a finite Decimal")
-    elif isinstance(value, float):
-        raise TypeError(f"{value!r} is a float: give a Decimal")
+    elif kind not in _SCALARS and kind not in also:
+        raise TypeError(f"{value!r} is a {kind.__name__}: give a Decimal, a text or another value of JSON")
+
+
+_SCALARS = (str, int, bool, NoneType, Raw)
 
 
 @cache

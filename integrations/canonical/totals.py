@@ -28,9 +28,9 @@ EXACT = ZERO
 def broken_totals(record: Document | Refund) -> Iterator[Breach]:
     """The laws of arithmetic that a document, or a refund with lines, breaks. UnknownCurrency where it is in none."""
     sheet = Sheet.of(record)
-    for line in record.lines:
+    for n, line in enumerate(record.lines):
         if line.line_type == "text" and (line.net_amount or line.gross_amount):
-            yield Breach("lines", "text-lines-are-empty", f"the text line {line.description!r} carries an amount")
+            yield Breach(f"lines[{n}]", "text-line", "a text line carries no amount: make it an item or a subtotal")
     for path, line in sheet.lines:
         yield from _line(path, line, sheet)
     for law in (_no_tax, _subtotal, _covered, _taxes, _line_taxes, _rounding, _total, _gross):

@@ -82,14 +82,20 @@ def test_plain_values_may_come_as_the_texts_of_json(record):
 def test_what_is_written_is_sorted_and_keeps_to_its_schema(record):
     data = json.loads(encode(record))
     assert list(data) == sorted(data)
-    VALIDATORS[kind_of(record)].validate(data)
+    validator = VALIDATORS[kind_of(record)]
+    validator.validate(data)
+    assert not validator.is_valid(data | {"colour": "red"})
 
 
 @given(any_record, st.data())
 def test_a_fingerprint_forgets_the_order_of_keys_and_what_only_they_care_about(record, data):
     turned = from_plain(kind_of(record), _turned(to_plain(record)))
     moved = msgspec.structs.replace(
-        turned, version=data.draw(st.text()), changed_at=datetime.now(UTC), created_at=None, url="https://books.example/1"
+        turned,
+        version=data.draw(st.text()),
+        changed_at=datetime.now(UTC),
+        created_at=None,
+        url="https://books.example/1",
     )
     assert fingerprint(turned) == fingerprint(moved) == fingerprint(record)
 
@@ -157,15 +163,15 @@ def test_no_float_enters_a_record(number):
     with pytest.raises(TypeError, match="not a finite Decimal"):
         PriceSide(price=number)
     for extra in ({"score": number}, {"deep": [{"score": number}]}):
-        with pytest.raises(TypeError, match="is a float"):
+        with pytest.raises(TypeError, match="float"):
             Customer(name="Acme", extra=extra)
-        with pytest.raises(TypeError, match="is a float"):
+        with pytest.raises(TypeError, match="float"):
             Line(extra=extra)
-        with pytest.raises(BadRecord, match="is a float"):
+        with pytest.raises(BadRecord, match="float"):
             from_plain("customer", {"name": "Acme", "extra": extra})
-    with pytest.raises(BadRecord, match="is a float"):
+    with pytest.raises(BadRecord, match="float"):
         from_plain("customer", {"name": "Acme", "balance": number})
-    with pytest.raises(BadRecord, match="is a float"):
+    with pytest.raises(BadRecord, match="float"):
         from_plain("item", {"name": "Acme", "item_type": "service", "sale": {"price": number}})
 
 
@@ -173,6 +179,12 @@ def test_no_float_enters_a_record(number):
 def test_a_figure_is_a_finite_decimal_and_nothing_else(figure):
     with pytest.raises(TypeError, match="not a finite Decimal"):
         Item(name="Tea", item_type="inventory", quantity_on_hand=figure)
+
+
+@pytest.mark.parametrize("value", [date(2026, 1, 31), (1, 2), {1: "x"}, b"x", {"deep": [Ref()]}])
+def test_extras_hold_values_of_json_only(value):
+    with pytest.raises(TypeError, match=r"give a Decimal|keys are texts"):
+        Customer(name="Acme", extra={"theirs": value})
 
 
 @given(any_record)

@@ -2,6 +2,8 @@
 
 import typing
 from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.canonical import KINDS, Ref, kind_of, rank, references, referred
+from integrations.canonical.record import Exact
 from tests.canonical.strategies import records
 
 
@@ -51,7 +54,10 @@ def test_every_reference_says_its_kind(kind):
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_extras_are_where_the_codec_looks_for_them(kind):
-    assert {path for path, struct in _structs(KINDS[kind], "") if "extra" in struct.__struct_fields__} <= {"", "lines[]."}
+    assert {path for path, struct in _structs(KINDS[kind], "") if "extra" in struct.__struct_fields__} <= {
+        "",
+        "lines[].",
+    }
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -63,10 +69,22 @@ def test_every_part_is_frozen_and_strict(kind):
         assert config.omit_defaults
 
 
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_part_with_figures_moments_or_extras_guards_them(kind):
+    for _, struct in _structs(KINDS[kind], ""):
+        if any({Decimal, datetime, dict} & set(_plain(hint)) for hint in typing.get_type_hints(struct).values()):
+            assert issubclass(struct, Exact), struct
+
+
 @given(st.sampled_from(sorted(KINDS)).flatmap(lambda kind: st.tuples(st.just(kind), records(kind))))
 def test_a_record_knows_its_kind(pair):
     kind, record = pair
     assert kind_of(record) == kind
+
+
+def _plain(hint: object) -> Iterator[object]:
+    for member in (hint, *typing.get_args(hint)):
+        yield typing.get_origin(member) or member
 
 
 def _refs(struct: type, above: str) -> Iterator[str]:
