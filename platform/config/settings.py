@@ -97,6 +97,13 @@ if owner := env.database("DATABASE_OWNER_URL") or (
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # only for tables of others; ours carry UUIDv7
 
+# --- Vendors and files -------------------------------------------------------------------------------------------------
+
+# Where `manage.py sandbox` answers, if this installation runs it: connections may then choose the simulator.
+SANDBOX_URL = env.text("TIEOUT_SANDBOX_URL", "").rstrip("/")
+# Each tenant's exchange folder lies below, by the tenant's short name.
+FILES = env.folder("TIEOUT_FILES", VAR / "exchange")
+
 # --- Background work --------------------------------------------------------------------------------------------------
 
 # A task is a slice of about 60 s; the timeout leaves room for a slow vendor's last answer, and retry for the timeout.

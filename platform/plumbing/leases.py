@@ -1,15 +1,14 @@
 """Leases: the right to work on a row for a while, which lapses by itself when its holder dies.
 
-    if lease := leases.take(run, seconds=120):
+    if run.claim(seconds=120):
         ...
-        lease.check()        # before each thing that must not be done twice
-        lease.release()
+        run.hold()           # in the transaction of each thing that must not be done twice
+        run.release()
 
-The number rises with every taking (a fencing number): who holds an older one has lost the lease, whatever its clock says.
-Time is the database's. Each call is one statement and wants a transaction of its own.
+The fence rises with every claim: whoever was stopped and comes back late finds another number there, and lets go, whatever
+its own clock says. Time is the database's. A lease is never a lock: nothing is held open while a vendor answers.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -19,59 +18,44 @@ from django.db.models.functions import Now
 
 
 class LeaseLost(Exception):
-    """Somebody else may be working on this row now: stop without touching it."""
+    """Somebody else may be working on this row now: stop at once, and write nothing more."""
 
 
 class Leased(models.Model):
-    """A row that one process at a time may work on."""
+    """A row that one worker at a time may work on."""
 
-    lease_number = models.BigIntegerField(default=0, editable=False)
-    lease_until = models.DateTimeField(null=True, editable=False)
+    fence = models.BigIntegerField(default=0, editable=False)
+    leased_until = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         abstract = True
 
-
-@dataclass(frozen=True)
-class Lease:
-    """The right to work on one row, as it was taken."""
-
-    model: type[Leased]
-    pk: Any
-    number: int
+    def claim(self, *, seconds: float) -> bool:
+        """Take the lease if nobody holds it; `fence` then names this claim."""
+        free = Q(leased_until=None) | Q(leased_until__lte=Now())
+        if not self._rows().filter(free).update(fence=F("fence") + 1, leased_until=Now() + timedelta(seconds=seconds)):
+            return False
+        # Between the two statements the row is ours: nobody can claim it before it lapses.
+        self.refresh_from_db(fields=["fence", "leased_until"])
+        return True
 
     def renew(self, *, seconds: float) -> None:
-        """Holds the row for so many seconds from now; raises LeaseLost where the lease has lapsed or was taken."""
-        if not self._held().update(lease_until=Now() + timedelta(seconds=seconds)):
-            raise LeaseLost(f"{self.model._meta.label} {self.pk}: lease {self.number} is no longer held")
+        """Hold the row for so many seconds from now; raises LeaseLost where somebody else claimed it."""
+        if not self._rows().filter(fence=self.fence).update(leased_until=Now() + timedelta(seconds=seconds)):
+            raise self._lost()
+        self.refresh_from_db(fields=["leased_until"])
 
-    def check(self) -> None:
-        """Raises LeaseLost unless the row is still ours."""
-        if not self._held().exists():
-            raise LeaseLost(f"{self.model._meta.label} {self.pk}: lease {self.number} is no longer held")
+    def hold(self) -> None:
+        """Make sure, to the end of this transaction, that nobody else claims the row; raises LeaseLost."""
+        if not self._rows().filter(fence=self.fence).select_for_update().exists():
+            raise self._lost()
 
     def release(self) -> None:
-        """Gives the row back; does nothing where it was lost."""
-        self._rows().filter(lease_number=self.number).update(lease_until=None)
+        """Give the row back; does nothing where it was lost."""
+        self._rows().filter(fence=self.fence).update(leased_until=None)
 
     def _rows(self) -> models.QuerySet[Any]:
-        return self.model._default_manager.filter(pk=self.pk)
+        return type(self)._default_manager.filter(pk=self.pk)
 
-    def _held(self) -> models.QuerySet[Any]:
-        return self._rows().filter(lease_number=self.number, lease_until__gt=Now())
-
-
-def free() -> Q:
-    """The condition on rows that nobody holds."""
-    return Q(lease_until=None) | Q(lease_until__lte=Now())
-
-
-def take(row: Leased, *, seconds: float) -> Lease | None:
-    """The lease on the row for so many seconds, or None while somebody else holds it."""
-    rows = type(row)._default_manager.filter(pk=row.pk)
-    if not rows.filter(free()).update(
-        lease_number=F("lease_number") + 1, lease_until=Now() + timedelta(seconds=seconds)
-    ):
-        return None
-    # Between the two statements the row is ours: nobody can take it before it lapses.
-    return Lease(type(row), row.pk, rows.values_list("lease_number", flat=True).get())
+    def _lost(self) -> LeaseLost:
+        return LeaseLost(f"{self._meta.label} {self.pk}: another worker has taken over since claim {self.fence}")

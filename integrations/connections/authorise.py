@@ -1,0 +1,185 @@
+"""Authorise: a person's consent becomes sealed tokens, and the tokens are kept fresh by one worker at a time.
+
+No transaction is open while a vendor is asked. A fresh token is stored before anybody uses it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.connections.models import Connection, VendorApp
+from integrations.connections.site import allowed_addresses, site_of
+from integrations.connectors.registry import connector
+from integrations.wire import oauth
+from integrations.wire.auth import Client, OAuth2Code, Tokens
+from integrations.wire.errors import ConsentLost, TryLater
+from tenants import audit
+
+FRESH = timedelta(minutes=2)  # a token that ends sooner is refreshed before it is used
+REFRESH_LEASE, PATIENCE = 60.0, 15.0  # seconds: one worker refreshes, the others wait for it
+
+
+def begin(connection: Connection, *, redirect_uri: str) -> tuple[str, dict[str, str]]:
+    """Where to send the person who consents, and what to keep in their session until they come back.
+
+    Raises ConsentLost where the operator has not registered an application with this vendor.
+    """
+    auth = _oauth(connection)
+    kept = {"connection": str(connection.pk), "state": oauth.new_state(), "redirect_uri": redirect_uri}
+    if auth.pkce:
+        kept["verifier"] = oauth.new_verifier()
+    url = oauth.authorize_url(
+        auth,
+        site=site_of(connection),
+        client=_client(connection),
+        redirect_uri=redirect_uri,
+        state=kept["state"],
+        verifier=kept.get("verifier"),
+    )
+    return url, kept
+
+
+def complete(connection: Connection, params: Mapping[str, str], kept: Mapping[str, str], *, by: Any) -> None:
+    """Take the vendor's answer to a consent: exchange the code, and store the tokens and the company chosen there.
+
+    Raises ConsentLost where consent was not given or the answer is not ours, TryLater where the vendor could not say.
+    """
+    auth = _oauth(connection)
+    callback = oauth.read_callback(auth, params, state=kept["state"])
+    tokens = oauth.exchange(
+        auth,
+        callback,
+        site=site_of(connection),
+        client=_client(connection),
+        redirect_uri=kept["redirect_uri"],
+        verifier=kept.get("verifier"),
+        allow=allowed_addresses(),
+    )
+    with transaction.atomic():
+        before = dict(connection.settings)
+        _store(connection, tokens)
+        connection.settings = before | dict(callback.fields)
+        connection.state, connection.state_reason = Connection.State.CONNECTED, ""
+        connection.connected_at = timezone.now()
+        connection.save()
+        audit.record("connection.connected", subject=connection, actor=by, data={"company": dict(callback.fields)})
+
+
+def secrets_of(connection: Connection) -> dict[str, str]:
+    """What signs a request, its access token good for some minutes still. Raises ConsentLost and TryLater."""
+    secrets = connection.secrets.reveal()
+    ends = connection.token_expires_at
+    if ends is not None and ends - timezone.now() < FRESH:
+        return refresh(connection)
+    return dict(secrets)
+
+
+def refresh(connection: Connection, *, refused: str = "") -> dict[str, str]:
+    """Fresh secrets, fetched by this worker or by another that was quicker.
+
+    `refused` is an access token that the vendor no longer takes, whatever its end was said to be. Raises ConsentLost
+    where the grant is gone, TryLater where the vendor could not say: then nothing is concluded from it.
+    """
+    give_up = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up:
+        with transaction.atomic():
+            mine = connection.claim(seconds=REFRESH_LEASE)
+            connection.refresh_from_db()
+        secrets = connection.secrets.reveal()
+        if _is_fresh(connection, secrets, refused):
+            if mine:
+                _release(connection)
+            return dict(secrets)
+        if mine:
+            return _refresh(connection, secrets)
+        time.sleep(0.1)
+    raise TryLater(sent=False, retry_after=5, explanation="Another worker is still fetching a fresh token.")
+
+
+def disconnect(connection: Connection, *, by: Any) -> None:
+    """Give the grant back to the vendor and forget it here. Raises TryLater where the vendor could not be asked."""
+    auth = connector(connection.connector).auth
+    if isinstance(auth, OAuth2Code) and connection.secrets:
+        tokens = _tokens(connection, connection.secrets.reveal())
+        oauth.revoke(auth, tokens, site=site_of(connection), client=_client(connection), allow=allowed_addresses())
+    with transaction.atomic():
+        connection.secrets, connection.token_expires_at, connection.grant_expires_at = {}, None, None
+        connection.state, connection.state_reason = Connection.State.NEW, "disconnected by a person"
+        connection.save()
+        audit.record("connection.disconnected", subject=connection, actor=by)
+
+
+def _is_fresh(connection: Connection, secrets: Mapping[str, str], refused: str) -> bool:
+    if refused:
+        return secrets.get("access_token") != refused
+    ends = connection.token_expires_at
+    return ends is None or ends - timezone.now() >= FRESH
+
+
+def _refresh(connection: Connection, secrets: Mapping[str, str]) -> dict[str, str]:
+    try:
+        tokens = oauth.refresh(
+            _oauth(connection),
+            _tokens(connection, secrets),
+            site=site_of(connection),
+            client=_client(connection),
+            allow=allowed_addresses(),
+        )
+    except BaseException:
+        _release(connection)
+        raise
+    with transaction.atomic():
+        connection.hold()
+        _store(connection, tokens)
+        connection.leased_until = None
+        connection.save()
+    return tokens.secrets()
+
+
+def _release(connection: Connection) -> None:
+    with transaction.atomic():
+        connection.release()
+
+
+def _tokens(connection: Connection, secrets: Mapping[str, str]) -> Tokens:
+    more = {name: value for name, value in secrets.items() if name not in ("access_token", "refresh_token")}
+    return Tokens(
+        access=secrets.get("access_token", ""),
+        refresh=secrets.get("refresh_token"),
+        expires_at=connection.token_expires_at,
+        refresh_expires_at=connection.grant_expires_at,
+        more=more,
+    )
+
+
+def _store(connection: Connection, tokens: Tokens) -> None:
+    connection.secrets = tokens.secrets()
+    connection.token_expires_at = tokens.expires_at
+    ends: list[datetime] = [moment for moment in (tokens.refresh_expires_at, tokens.consent_expires_at) if moment]
+    connection.grant_expires_at = min(ends) if ends else None
+
+
+def _oauth(connection: Connection) -> OAuth2Code:
+    auth = connector(connection.connector).auth
+    if not isinstance(auth, OAuth2Code):
+        raise ConsentLost(
+            explanation=f"{connection.connector} is not connected by a log-in at the vendor.",
+            advice="Fill in its secrets instead.",
+        )
+    return auth
+
+
+def _client(connection: Connection) -> Client:
+    app = VendorApp.objects.filter(connector=connection.connector, environment=connection.environment).first()
+    if app is None:
+        raise ConsentLost(
+            explanation=f"No application is registered for {connection.connector} ({connection.environment}).",
+            advice="The operator adds the client id and secret that the vendor gave under Vendor apps.",
+        )
+    return Client(id=app.client_id, secret=app.client_secret.reveal())

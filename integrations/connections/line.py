@@ -1,0 +1,123 @@
+"""The line to a vendor: every request of a connection goes through here, within its limits, signed, and never in a transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection as database
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.connections import authorise, budgets
+from integrations.connections.models import Connection
+from integrations.connections.site import allowed_addresses, folder_of_tenant, site_of
+from integrations.connectors.registry import connector
+from integrations.wire import files
+from integrations.wire.auth import OAuth2Code
+from integrations.wire.connector import Connector
+from integrations.wire.errors import ConsentLost
+from integrations.wire.exchange import Driver, speak
+from integrations.wire.http import Http
+from integrations.wire.message import Answer, Pending, Request
+from integrations.wire.site import Site
+from tenants import audit
+from tenants.scope import current_tenant_id
+
+MARGIN = 10.0  # seconds of a lease that are left for writing down what came back
+HEARD_EVERY = timedelta(minutes=1)
+TOO_MANY = 429
+
+
+def send(
+    connection: Connection, request: Request, *, before: datetime | None = None, batch: bool = False
+) -> Answer | Pending:
+    """Send a request over a connection and give the vendor's answer, whatever its status.
+
+    `before` is the end of the caller's lease: the exchange is over well before it. `batch`: the request carries several
+    records. Raises VendorError; where consent is lost, the connection is paused first and a person is told.
+    """
+    _outside_transactions()
+    if connection.state in (Connection.State.PAUSED, Connection.State.CONSENT_LOST):
+        raise ConsentLost(connection.state_reason, explanation=f"{connection} is {connection.get_state_display()}.")
+    kind = connector(connection.connector)
+    deadline = None if before is None else (before - timezone.now()).total_seconds() - MARGIN
+    try:
+        with _budget(connection, kind, request, batch):
+            answer = _speak(connection, kind, request, deadline)
+    except ConsentLost as lost:
+        pause_for_consent(connection, lost)
+        raise
+    if isinstance(answer, Answer) and answer.status == TOO_MANY:
+        budgets.too_many(connection, retry_after=_seconds(answer.headers.get("Retry-After")))
+    _note_heard(connection)
+    return answer
+
+
+def pause_for_consent(connection: Connection, lost: ConsentLost) -> None:
+    """Pause a connection whose consent is lost: its work is kept, and goes on when it is connected again."""
+    with transaction.atomic():
+        paused = Connection.objects.filter(pk=connection.pk).exclude(state=Connection.State.CONSENT_LOST)
+        if paused.update(state=Connection.State.CONSENT_LOST, state_reason=str(lost)):
+            audit.record("connection.consent_lost", subject=connection, data={"words": lost.words})
+    connection.state, connection.state_reason = Connection.State.CONSENT_LOST, str(lost)
+
+
+def _budget(connection: Connection, kind: Connector, request: Request, batch: bool) -> AbstractContextManager[None]:
+    if kind.driver != "http":
+        return nullcontext()
+    return budgets.spent(connection, kind.limits, seconds=request.timeout, batch=batch)
+
+
+def _outside_transactions() -> None:
+    """A vendor is never called inside a transaction: it would be held for as long as the vendor likes."""
+    if any(not block._from_testcase for block in database.atomic_blocks):
+        raise RuntimeError("A vendor is called inside a transaction: end it first.")
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text and text.isdigit() else None
+
+
+def _speak(connection: Connection, kind: Connector, request: Request, deadline: float | None) -> Answer | Pending:
+    site = site_of(connection)
+    secrets = authorise.secrets_of(connection)
+    answer = speak(request, driver=_driver(kind, secrets), dialect=kind.dialect, site=site, deadline=deadline)
+    if isinstance(answer, Answer) and answer.status == 401 and isinstance(kind.auth, OAuth2Code):
+        # The token died before its time. A request refused with 401 was not carried out, so it may go again, once.
+        secrets = authorise.refresh(connection, refused=secrets.get("access_token", ""))
+        answer = speak(request, driver=_driver(kind, secrets), dialect=kind.dialect, site=site, deadline=deadline)
+    return answer
+
+
+def _driver(kind: Connector, secrets: Mapping[str, str]) -> Driver:
+    if kind.driver == "files":
+        with transaction.atomic():
+            return _Files(folder_of_tenant(), settings.VAR / "spool" / str(current_tenant_id()))
+    return Http(auth=kind.auth, secrets=secrets, allow=allowed_addresses())
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files driver, below the tenant's own folder."""
+
+    root: Path
+    spool: Path
+
+    def send(self, request: Request, *, site: Site, deadline: float | None = None) -> Answer:
+        ends = None if deadline is None else time.monotonic() + deadline
+        return files.send(request, root=self.root, spool=self.spool, deadline=ends)
+
+
+def _note_heard(connection: Connection) -> None:
+    """Remember that the vendor answered, at most once a minute."""
+    now = timezone.now()
+    if connection.heard_at is None or now - connection.heard_at > HEARD_EVERY:
+        connection.heard_at = now
+        with transaction.atomic():
+            Connection.objects.filter(pk=connection.pk).update(heard_at=now)

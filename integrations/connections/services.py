@@ -1,0 +1,96 @@
+"""What may be done with connections: verbs that own their transactions and their entry in the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.connections import line
+from integrations.connections.models import Connection
+from integrations.connections.site import environments, site_of
+from integrations.connectors.registry import connector
+from integrations.wire.auth import OAuth2Code
+from integrations.wire.connector import Company
+from integrations.wire.errors import TryLater
+from integrations.wire.message import Pending
+from tenants import audit
+
+
+@transaction.atomic
+def save_connection(connection: Connection, *, secrets: Mapping[str, str] | None = None, by: Any) -> Connection:
+    """Save what a person filled in; secrets that are given replace those that were there, and are never shown again.
+
+    Raises ValidationError that names what is missing or not understood.
+    """
+    kind = connector(connection.connector)
+    known = dict(environments(kind.slug))
+    if known and connection.environment not in known:
+        raise ValidationError({"environment": f"{kind.name} can be reached in: {', '.join(known)}."})
+    by_hand = [each for each in kind.settings if each.name not in _brought_by_consent(connection)]
+    missing = [each.label for each in by_hand if each.required and connection.settings.get(each.name) in (None, "")]
+    if missing:
+        raise ValidationError({"settings": f"Fill in: {', '.join(missing)}."})
+    site_of(connection)
+    if secrets:
+        connection.secrets = connection.secrets.reveal() | dict(secrets)
+    if not isinstance(kind.auth, OAuth2Code) and connection.state == Connection.State.NEW:
+        connection.state, connection.connected_at = Connection.State.CONNECTED, timezone.now()
+    connection.save()
+    audit.record(
+        "connection.saved",
+        subject=connection,
+        actor=by,
+        data={
+            "connector": connection.connector,
+            "environment": connection.environment,
+            "settings": sorted(connection.settings),
+            "secrets_changed": sorted(secrets or ()),
+        },
+    )
+    return connection
+
+
+def test(connection: Connection, *, by: Any) -> Company:
+    """Ask the vendor which set of books this is, and remember it. Raises VendorError."""
+    kind, site = connector(connection.connector), site_of(connection)
+    answer = line.send(connection, kind.dialect.whoami(site))
+    if isinstance(answer, Pending):
+        raise TryLater(sent=True, retry_after=answer.after, explanation="The vendor has not answered yet.")
+    company = kind.dialect.company(answer, site)
+    with transaction.atomic():
+        told = {"name": company.name, "id": company.id, "currency": company.currency, "country": company.country}
+        connection.company = {name: value for name, value in told.items() if value}
+        wanted = {each.name for each in kind.settings}
+        facts = {"country": company.country, "home_currency": company.currency}
+        connection.settings = {
+            **connection.settings,
+            **{name: value for name, value in facts.items() if name in wanted and value},
+        }
+        connection.save(update_fields=("company", "settings"))
+        audit.record("connection.tested", subject=connection, actor=by, data=connection.company)
+    return company
+
+
+@transaction.atomic
+def pause(connection: Connection, *, by: Any) -> None:
+    """Send nothing over this connection until it is resumed; its work is kept."""
+    connection.state, connection.state_reason = Connection.State.PAUSED, f"paused by {by}"
+    connection.save(update_fields=("state", "state_reason"))
+    audit.record("connection.paused", subject=connection, actor=by)
+
+
+@transaction.atomic
+def resume(connection: Connection, *, by: Any) -> None:
+    """Let a paused connection go on."""
+    connection.state, connection.state_reason = Connection.State.CONNECTED, ""
+    connection.save(update_fields=("state", "state_reason"))
+    audit.record("connection.resumed", subject=connection, actor=by)
+
+
+def _brought_by_consent(connection: Connection) -> tuple[str, ...]:
+    auth = connector(connection.connector).auth
+    return auth.callback_fields if isinstance(auth, OAuth2Code) else ()

@@ -1,0 +1,57 @@
+"""The tasks of the background: each opens a tenant's scope, calls one service, and returns nothing. They take ids only.
+
+What is true about a run stands in its row: a task that is lost, repeated or late does no harm.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from django.db import transaction
+from django_q.tasks import async_task
+
+from integrations.sync import due
+from integrations.sync.models import Run
+from integrations.sync.run import carry_out
+from integrations.sync.stages import Later
+from plumbing import health
+from plumbing.slices import slice_end
+from tenants.scope import tenant_scope
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS, LOOK_SECONDS = 55, 2.0
+
+
+def run_flow(tenant_id: str, run_id: str) -> None:
+    """One slice of a run; what is left is taken up by the next look of the tick."""
+    with tenant_scope(tenant_id):
+        with transaction.atomic():
+            run = Run.objects.select_related("flow__source", "flow__target", "flow__mapping").get(pk=run_id)
+        outcome = carry_out(run, until=slice_end())
+        if isinstance(outcome, Later):
+            log.info("run %s goes on at %s: %s", run_id, outcome.at or "a person's word", outcome.why)
+        else:
+            log.info("run %s ended %s", run_id, outcome.colour or "as a preview")
+
+
+def tick() -> None:
+    """A minute of looking: begin what is due, and hand out the slices whose time has come."""
+    ends = time.monotonic() + TICK_SECONDS
+    while time.monotonic() < ends:
+        look()
+        time.sleep(LOOK_SECONDS)
+
+
+def look() -> None:
+    """One look at what is due, over all tenants."""
+    health.beat("tick")
+    due.start_due_flows()
+    for tenant, run in due.take_due_runs():
+        enqueue(tenant_id=str(tenant), run_id=str(run))
+
+
+def enqueue(*, tenant_id: str, run_id: str) -> None:
+    """Hand a run's next slice to the workers."""
+    async_task("integrations.doors.tasks.run_flow", tenant_id, run_id, task_name=f"run {run_id}"[:100])

@@ -1,0 +1,31 @@
+"""An index of the rooms: where each table of the platform's main application stands."""
+
+from integrations.connections.models import Budget, Connection, VendorApp
+from integrations.crosswalk.models import Identity, Link, Origin
+from integrations.mapping.models import Agreement, Mapping, MappingEdition, Template, ValueTable
+from integrations.records.models import Issue, Record, SearchTerm, Stream
+from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
+
+__all__ = (
+    "Agreement",
+    "Budget",
+    "Call",
+    "CallIntent",
+    "Connection",
+    "Flow",
+    "Identity",
+    "Intent",
+    "Issue",
+    "Item",
+    "Link",
+    "Mapping",
+    "MappingEdition",
+    "Origin",
+    "Record",
+    "Run",
+    "SearchTerm",
+    "Stream",
+    "Template",
+    "ValueTable",
+    "VendorApp",
+)

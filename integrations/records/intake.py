@@ -1,0 +1,126 @@
+"""Intake: pages come in from a system until its stream is fresh; each page is kept before the next is asked for.
+
+Two cursors: the page token moves each page, so that a killed sweep goes on where it was; the since-mark moves only at
+the end of a sweep, to what the vendor's clock said when the sweep began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.connections import line
+from integrations.connections.models import Connection
+from integrations.connections.site import site_of
+from integrations.connectors.registry import connector
+from integrations.records.keep import Kept, keep
+from integrations.records.models import Stream
+from integrations.wire.message import Pending
+from integrations.wire.stream import Cursor, Page
+from plumbing.slices import after, check_time
+
+LEASE = 180.0
+
+
+def freshen(
+    connection: Connection,
+    object: str,
+    *,
+    since: datetime,
+    until: datetime,
+    full: bool = False,
+    told: Callable[[Kept], None] = lambda kept: None,
+) -> None:
+    """Read the stream unless a sweep of it began at `since` or later; `full` reads everything, not only what changed.
+
+    `told` hears of each page that was kept. Raises NotNow when the slice is over or somebody else is reading, and
+    VendorError.
+    """
+    stream = _stream(connection, object)
+    if stream.swept_at is not None and stream.swept_at >= since and not (full and not _fully(stream, since)):
+        return
+    with transaction.atomic():
+        claimed = stream.claim(seconds=LEASE)
+    if not claimed:
+        raise after(2, f"{connection} / {object} is being read by another worker")
+    try:
+        _sweep(stream, connection, until=until, since=since, full=full, told=told)
+    finally:
+        with transaction.atomic():
+            stream.release()
+
+
+def _sweep(
+    stream: Stream,
+    connection: Connection,
+    *,
+    since: datetime,
+    until: datetime,
+    full: bool,
+    told: Callable[[Kept], None],
+) -> None:
+    kind, site = connector(connection.connector), site_of(connection)
+    facts = kind.stream(stream.object)
+    with transaction.atomic():
+        _begin(stream, facts_edition=facts.shape.edition, full=full, since=since)
+    while True:
+        check_time(until)
+        cursor = Cursor(mark=None if stream.sweep_full else stream.mark, page=stream.page or None)
+        asked_at = timezone.now()
+        request = kind.dialect.ask(facts, cursor, site)
+        answer = line.send(connection, request, before=stream.leased_until)
+        if isinstance(answer, Pending):
+            raise after(answer.after, f"{connection} has not answered yet")
+        page = kind.dialect.read(facts, cursor, answer, site)
+        with transaction.atomic():
+            stream.renew(seconds=LEASE)
+            kept = keep(stream, page, facts=facts, read_at=asked_at)
+            _move_on(stream, page)
+        told(kept)
+        if page.next is None:
+            return
+
+
+def _begin(stream: Stream, *, facts_edition: int, full: bool, since: datetime) -> None:
+    """Go on with the sweep that was begun, unless everything is to be read and it was not meant to."""
+    stream.refresh_from_db()
+    outdated = stream.edition != facts_edition
+    wants_full = outdated or stream.mark is None or (full and not _fully(stream, since))
+    if stream.sweep_started_at is not None and (stream.sweep_full or not wants_full):
+        return
+    stream.sweep, stream.sweep_full, stream.sweep_started_at = stream.sweep + 1, wants_full, timezone.now()
+    stream.page, stream.next_mark, stream.edition = None, None, facts_edition
+    _save(stream)
+
+
+def _move_on(stream: Stream, page: Page) -> None:
+    """The page token moves each page; the mark of a sweep's first page becomes the since-mark at its end."""
+    stream.next_mark = stream.next_mark or page.mark
+    stream.page = page.next
+    if page.next is None:
+        stream.mark, stream.next_mark = stream.next_mark or stream.mark, None
+        stream.swept_at = stream.sweep_started_at
+        if stream.sweep_full:
+            stream.fully_swept_at = stream.sweep_started_at
+        stream.sweep_started_at = None
+    _save(stream)
+
+
+def _save(stream: Stream) -> None:
+    stream.save(
+        update_fields=(
+            "sweep", "sweep_full", "sweep_started_at", "page", "next_mark", "edition", "mark", "swept_at", "fully_swept_at",
+        )
+    )  # fmt: skip
+
+
+def _fully(stream: Stream, since: datetime) -> bool:
+    return stream.fully_swept_at is not None and stream.fully_swept_at >= since
+
+
+def _stream(connection: Connection, object: str) -> Stream:
+    with transaction.atomic():
+        return Stream.objects.get_or_create(connection=connection, object=object)[0]

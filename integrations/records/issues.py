@@ -1,0 +1,40 @@
+"""Issues: what cannot go on by itself is written down once, counted again each time it is met, and ended when solved."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.utils import timezone
+
+from integrations.records.models import Issue
+from plumbing.pages import write_page
+from tenants.scope import current_tenant_id
+
+
+def open_issues(issues: Iterable[Issue]) -> None:
+    """Open these issues; one that is open already about the same thing is brought up to date and counted again."""
+    now = timezone.now()
+    latest = {issue.about: issue for issue in issues}
+    if not latest:
+        return
+    standing = list(Issue.objects.filter(state=Issue.State.OPEN, about__in=latest).select_for_update())
+    for old in standing:
+        new = latest.pop(old.about)
+        old.where, old.words, old.explanation, old.advice = new.where, new.words, new.explanation, new.advice
+        old.times, old.seen_at = old.times + 1, now
+    Issue.objects.bulk_update(standing, ("where", "words", "explanation", "advice", "times", "seen_at"))
+    for issue in latest.values():
+        issue.tenant_id, issue.seen_at, issue.opened_at = current_tenant_id(), now, now
+    write_page(list(latest.values()))
+
+
+def solve(abouts: Collection[str]) -> None:
+    """End the open issues about these things: they went well since."""
+    now = timezone.now()
+    Issue.objects.filter(state=Issue.State.OPEN, about__in=abouts).update(state=Issue.State.SOLVED, ended_at=now)
+
+
+def about(code: str, *parts: Any) -> str:
+    """What an issue is about, as a key: the same thing met twice gives the same key."""
+    return "/".join([code, *(str(part) for part in parts)])[:400]

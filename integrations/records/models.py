@@ -1,0 +1,129 @@
+"""WHAT each system said last: streams, records, the change feed through them, search terms, and issues."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from integrations.connections.models import Connection
+from plumbing.leases import Leased
+from tenants.owned import TenantForeignKey, TenantOwned
+
+
+class Stream(TenantOwned, Leased):
+    """How far one object of one connection has been read. Its row is the lock of its feed."""
+
+    connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
+    object = models.SlugField(max_length=60)
+    feed_no = models.BigIntegerField(default=0)
+    edition = models.IntegerField(default=0)
+    mark = models.TextField(null=True)
+    # A sweep in progress: where it is, and what the since-mark becomes when it ends.
+    page = models.TextField(null=True)
+    next_mark = models.TextField(null=True)
+    sweep = models.BigIntegerField(default=0)
+    sweep_full = models.BooleanField(default=False)
+    sweep_started_at = models.DateTimeField(null=True)
+    swept_at = models.DateTimeField(null=True)
+    fully_swept_at = models.DateTimeField(null=True)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (models.UniqueConstraint(fields=("tenant", "connection", "object"), name="one_stream"),)
+
+    def __str__(self) -> str:
+        return f"{self.connection} / {self.object}"
+
+
+class Record(TenantOwned):
+    """What a system said last of one of its records: the payload as it came, and what we read in it."""
+
+    class State(models.TextChoices):
+        LIVE = "live", "live"
+        ARCHIVED = "archived", "archived there"
+        VOIDED = "voided", "voided there"
+        DELETED = "deleted", "deleted there"
+        MERGED = "merged", "merged into another"
+        UNREADABLE = "unreadable", "cannot be read"
+
+    connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
+    object = models.SlugField(max_length=60)
+    kind = models.SlugField(max_length=40)
+    external_id = models.CharField(max_length=300)
+    title = models.CharField(max_length=300, blank=True)
+    state = models.CharField(max_length=12, choices=State, default=State.LIVE)
+    merged_into = models.CharField(max_length=300, blank=True)
+    # Texts, not jsonb: exactly what came, and exactly what we made of it.
+    raw = models.TextField()
+    raw_hash = models.CharField(max_length=64)
+    place = models.TextField(blank=True)
+    canonical = models.TextField()
+    edition = models.IntegerField()
+    fingerprint = models.CharField(max_length=64)
+    version = models.CharField(max_length=200, blank=True)
+    changed_at = models.DateTimeField(null=True)
+    # The place in the change feed of (connection, object): rises whenever the fingerprint or the state changes.
+    feed_no = models.BigIntegerField()
+    read_at = models.DateTimeField()
+    first_kept_at = models.DateTimeField()
+    kept_at = models.DateTimeField()
+    sweep = models.BigIntegerField(default=0)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "connection", "object", "external_id"), name="one_record"),
+        )
+        indexes = (models.Index(fields=("tenant", "connection", "object", "feed_no"), name="record_feed"),)
+
+    def __str__(self) -> str:
+        return self.title or f"{self.kind} {self.external_id}"
+
+
+class SearchTerm(TenantOwned):
+    """A word by which a record is found: `number:INV-1`, `name:acme ltd`, `amount:12.50`."""
+
+    record = TenantForeignKey(Record, on_delete=models.CASCADE)
+    connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
+    object = models.SlugField(max_length=60)
+    term = models.CharField(max_length=200)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (models.UniqueConstraint(fields=("tenant", "record", "term"), name="one_term"),)
+        indexes = (models.Index(fields=("tenant", "term"), name="search_term"),)
+
+    def __str__(self) -> str:
+        return self.term
+
+
+class Issue(TenantOwned):
+    """What cannot go on by itself: where, in whose words, what it means and what to do."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "open"
+        SOLVED = "solved", "solved"
+        IGNORED = "ignored", "ignored by a person"
+
+    state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    code = models.SlugField(max_length=60)
+    # What makes two the same: while one is open, meeting it again raises `times`.
+    about = models.CharField(max_length=400)
+    connection = TenantForeignKey(Connection, null=True, on_delete=models.CASCADE)
+    object = models.SlugField(max_length=60, blank=True)
+    flow = TenantForeignKey("integrations.Flow", null=True, on_delete=models.CASCADE)
+    record = TenantForeignKey(Record, null=True, on_delete=models.CASCADE)
+    where = models.TextField()
+    words = models.TextField()
+    explanation = models.TextField(blank=True)
+    advice = models.TextField(blank=True)
+    times = models.PositiveIntegerField(default=1)
+    opened_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "about"), condition=Q(state="open"), name="one_open_issue"),
+        )
+        ordering = ("-seen_at",)
+
+    def __str__(self) -> str:
+        return self.words[:120]

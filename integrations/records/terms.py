@@ -1,0 +1,38 @@
+"""The words by which a record is found: `number:inv-1042`, `name:acme ltd`, `total:12.5`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from integrations.canonical.record import Record
+
+LONGEST = 200
+WORDS = ("number", "name", "legal_name", "sku", "code", "email", "reference", "po_number")
+FIGURES = ("total", "amount")
+
+
+def terms(record: Record) -> set[str]:
+    """Every term that leads to this record."""
+    found = {term(word, getattr(record, word, None)) for word in WORDS}
+    found |= {figure(word, getattr(record, word, None)) for word in FIGURES}
+    found.add(term("id", record.external_id))
+    return {each for each in found if each}
+
+
+def term(word: str, value: str | None) -> str:
+    """One term: case and the width of blanks do not count."""
+    text = " ".join(str(value).casefold().split()) if value is not None else ""
+    return f"{word}:{text}"[:LONGEST] if text else ""
+
+
+def figure(word: str, value: Decimal | None) -> str:
+    """One amount as a term: 12.50 and 12.5 are the same."""
+    return f"{word}:{value.normalize():f}" if value is not None else ""
+
+
+def title(record: Record) -> str:
+    """What a person calls the record: its number, else its name, else their id."""
+    for word in ("number", "name", "code"):
+        if value := getattr(record, word, None):
+            return str(value)[:300]
+    return (record.external_id or "")[:300]

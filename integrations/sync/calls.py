@@ -1,0 +1,372 @@
+"""Calls: what we mean, and exactly what is sent, are committed before anything goes; what came back is kept as it came.
+
+    prepared ──send──▶ sent ──▶ answered ──settle──▶ settled
+        ▲               │
+        └─ never left ──┤
+                        └─ no answer ──▶ lost ──look up──▶ settled, or sent again exactly as it was
+
+A lost call is never composed anew: until a look-up at the vendor says what became of it, its intents are unknown, and
+"it is not there" is concluded only after the longest time for which the vendor may still be at work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Count, QuerySet
+from django.utils import timezone
+
+from integrations.canonical import codec
+from integrations.connections import line
+from integrations.connections.site import site_of
+from integrations.connectors.registry import connector
+from integrations.crosswalk import who
+from integrations.records.keep import exact
+from integrations.records.models import Record, Stream
+from integrations.sync.lines import with_line_ids
+from integrations.sync.models import Call, CallIntent, Intent, Item, Run
+from integrations.wire.connector import Write
+from integrations.wire.errors import Refused, ShapeError, VendorError
+from integrations.wire.message import Answer, Pending, Request
+from integrations.wire.stream import Stream as Facts
+from plumbing.pages import write_page
+from plumbing.slices import NotNow, after
+
+# A lease outlives the request that is sent under it, with room for what is committed afterwards.
+MARGIN = 60
+UNSETTLED = (Call.State.PREPARED, Call.State.SENT, Call.State.ANSWERED, Call.State.LOST)
+
+
+class Unfit(Exception):
+    """One record of a batch cannot be said in the vendor's terms: the others can go."""
+
+    def __init__(self, item: Item, error: VendorError) -> None:
+        super().__init__(str(error))
+        self.item, self.error = item, error
+
+
+def facts_of(run: Run) -> Facts:
+    """What the target's connector says about the object that the run writes."""
+    return connector(run.flow.target.connector).stream(run.flow.target_object)
+
+
+def next_items(run: Run) -> list[Item]:
+    """The next batch of planned items, in the order in which they were planned."""
+    planned = Item.objects.filter(run=run, state=Item.State.PLANNED).select_related("record").order_by("pk")
+    return list(planned[: facts_of(run).batch])
+
+
+def prepare(run: Run, items: Sequence[Item]) -> Call | None:
+    """Commit the intents for these items and the one request that carries them; None where nothing was left to send.
+
+    Serialised for each (target connection, object), so that two flows into one target cannot both create. Raises
+    LeaseLost, and Unfit for a record that cannot be said in the vendor's terms.
+    """
+    with transaction.atomic():
+        run.hold()
+        _serialise(run)
+        items = _still_right(run, items)
+        if not items:
+            return None
+        return _compose(run, _intend(run, items))
+
+
+def next_step(run: Run) -> Call | None:
+    """The call for the next step of what is half done (create, post, pay are three); None where nothing is."""
+    with transaction.atomic():
+        run.hold()
+        _serialise(run)
+        begun = Intent.objects.filter(item__run=run, state=Intent.State.READY, step__gt=1, settled_at=None)
+        begun = (
+            begun.exclude(callintent__call__state__in=UNSETTLED).select_related("item__record").order_by("step", "pk")
+        )
+        batch = [intent for intent in begun[: facts_of(run).batch] if intent.step == begun[0].step]
+        return _compose(run, batch, step=batch[0].step) if batch else None
+
+
+def send(run: Run, call: Call) -> bool:
+    """Send a prepared call and keep its answer; False where it was lost on the way.
+
+    Raises NotNow, the call still prepared, where the vendor is known not to have seen it.
+    """
+    with transaction.atomic():
+        run.renew(seconds=call.timeout + MARGIN)
+        call.state, call.sent_at, call.sends = Call.State.SENT, timezone.now(), call.sends + 1
+        call.quiet_at = call.sent_at + timedelta(seconds=_settle_seconds(run))
+        call.save(update_fields=("state", "sent_at", "sends", "quiet_at"))
+        several = _intents(call).update(state=Intent.State.SENT) > 1
+    try:
+        answer = line.send(run.flow.target, request_of(call), before=run.leased_until, batch=several)
+    except VendorError as error:
+        return _not_answered(run, call, error)
+    if isinstance(answer, Pending):
+        raise after(answer.after, "the vendor has not fetched or finished the request yet")
+    keep_answer(run, call, answer)
+    return True
+
+
+def keep_answer(run: Run, call: Call, answer: Answer) -> None:
+    """Write down what came back, before anything is concluded from it."""
+    call.state, call.answered_at = Call.State.ANSWERED, answer.received_at
+    call.status, call.answer_headers = answer.status, dict(answer.headers)
+    call.answer = answer.body.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode()
+    with transaction.atomic():
+        run.hold()
+        call.save(update_fields=("state", "answered_at", "status", "answer_headers", "answer"))
+
+
+def lose(run: Run, call: Call, words: str) -> None:
+    """The call went, and nobody knows what became of it: its intents are unknown until a look-up tells."""
+    with transaction.atomic():
+        run.hold()
+        call.state, call.words = Call.State.LOST, words
+        call.save(update_fields=("state", "words"))
+        _intents(call).update(state=Intent.State.UNKNOWN)
+
+
+def back_to_prepared(run: Run, call: Call, words: str) -> None:
+    """The vendor is known to have done nothing: the same call may go again."""
+    with transaction.atomic():
+        run.hold()
+        call.state, call.words = Call.State.PREPARED, words
+        call.save(update_fields=("state", "words"))
+        _intents(call).update(state=Intent.State.READY)
+
+
+def unfinished(run: Run) -> list[Call]:
+    """The calls into this run's target object that some worker left before they were settled, oldest first.
+
+    Those of another run count only once its lease has lapsed: until then its worker is at it.
+    """
+    calls = Call.objects.filter(
+        connection=run.flow.target_id,
+        object=run.flow.target_object,
+        purpose=Call.Purpose.WRITE,
+        state__in=UNSETTLED,
+    ).select_related("run")
+    now = timezone.now()
+    return [
+        call
+        for call in calls.order_by("pk")
+        if call.run_id == run.pk or call.run.leased_until is None or call.run.leased_until <= now
+    ]
+
+
+def wait_for_quiet(call: Call) -> None:
+    """Raises NotNow while a lost call may still take effect at the vendor."""
+    if call.quiet_at is not None and call.quiet_at > timezone.now():
+        raise NotNow(call.quiet_at, "an answer was lost; it is looked up when the vendor can no longer be at it")
+
+
+def look_up(run: Run, call: Call) -> Answer:
+    """Ask the vendor whether a lost call was done; the question and its answer are kept as a call of their own."""
+    facts, site = facts_of(run), site_of(run.flow.target)
+    request = connector(run.flow.target.connector).dialect.look_up(facts, writes_of(run, call), site)
+    question = _new_call(run, request, purpose=Call.Purpose.LOOK_UP, key=call.key, step=call.step)
+    question.state, question.sent_at, question.sends = Call.State.SENT, timezone.now(), 1
+    with transaction.atomic():
+        run.renew(seconds=request.timeout + MARGIN)
+        question.save()
+    answer = line.send(run.flow.target, request, before=run.leased_until)
+    if isinstance(answer, Pending):
+        raise after(answer.after, "the vendor has not answered the look-up yet")
+    keep_answer(run, question, answer)
+    Call.objects.filter(pk=question.pk).update(state=Call.State.SETTLED)
+    return answer
+
+
+def request_of(call: Call) -> Request:
+    """The request exactly as it was committed."""
+    return Request(
+        method=call.method,
+        path=call.path,
+        params=call.params,
+        headers=call.headers,
+        body=call.body.encode(),
+        timeout=call.timeout,
+    )
+
+
+def answer_of(call: Call) -> Answer:
+    """The answer exactly as it was kept."""
+    assert call.status is not None and call.answered_at is not None
+    return Answer(
+        status=call.status,
+        headers=call.answer_headers,
+        body=call.answer.encode(),
+        received_at=call.answered_at,
+    )
+
+
+def intents_of(call: Call) -> list[Intent]:
+    """The intents that a call carries, in the order in which they stand in the request."""
+    rows = CallIntent.objects.filter(call=call).select_related("intent__item__record").order_by("position")
+    return [row.intent for row in rows]
+
+
+def writes_of(run: Run, call: Call) -> list[Write]:
+    """What the call's request was composed of."""
+    return _writes(run, intents_of(call))
+
+
+def _serialise(run: Run) -> None:
+    """Let one worker at a time match and commit intents for this object of the target, to the end of the transaction."""
+    row, _ = Stream.objects.get_or_create(connection_id=run.flow.target_id, object=run.flow.target_object)
+    Stream.objects.select_for_update().get(pk=row.pk)
+
+
+def _still_right(run: Run, items: Sequence[Item]) -> list[Item]:
+    """Those items that nothing overtook since they were planned; the others are decided again."""
+    flow = run.flow
+    identities = [item.identity_id for item in items]
+    named = who.names(identities, at=flow.target, object=flow.target_object)
+    unsettled = set(
+        Intent.objects.filter(
+            connection=flow.target_id, object=flow.target_object, identity__in=identities, settled_at=None
+        ).values_list("identity_id", flat=True)
+    )
+    overtaken = [
+        item.pk
+        for item in items
+        if item.identity_id in unsettled or (item.operation == Item.Operation.CREATE and item.identity_id in named)
+    ]
+    Item.objects.filter(pk__in=overtaken).update(
+        state=Item.State.WAITING, reason="overtaken", words="something else was done about this record in between"
+    )
+    return [item for item in items if item.pk not in overtaken]
+
+
+def _intend(run: Run, items: Sequence[Item]) -> list[Intent]:
+    """What we mean to do, one intent an item."""
+    flow = run.flow
+    settled = (
+        Intent.objects.filter(
+            connection=flow.target_id,
+            object=flow.target_object,
+            identity__in=[item.identity_id for item in items],
+        )
+        .exclude(settled_at=None)
+        .values("identity_id", "operation")
+        .annotate(times=Count("pk"))
+    )
+    before = {(row["identity_id"], row["operation"]): row["times"] for row in settled}
+    intents = []
+    for item in items:
+        n = before.get((item.identity_id, item.operation), 0)
+        intents.append(
+            Intent(
+                connection=flow.target,
+                object=flow.target_object,
+                identity_id=item.identity_id,
+                item=item,
+                operation=item.operation,
+                n=n,
+                key=key_of(flow.target_id, flow.target_object, item.identity_id, item.operation, n),
+                created_at=timezone.now(),
+            )
+        )
+    return intents
+
+
+def key_of(target: UUID, object: str, identity: UUID, operation: str, n: int) -> str:
+    """The key of an intent: the same for the same meaning, whoever means it and whatever the content is."""
+    meant = f"{target}/{object}/{identity}/{operation}/{n}"
+    return hashlib.sha256(meant.encode()).hexdigest()[:32]
+
+
+def _compose(run: Run, intents: Sequence[Intent], *, step: int = 1) -> Call:
+    facts, site = facts_of(run), site_of(run.flow.target)
+    dialect = connector(run.flow.target.connector).dialect
+    writes = _writes(run, intents)
+    key = hashlib.sha256("/".join(f"{intent.key}.{step}" for intent in intents).encode()).hexdigest()[:32]
+    try:
+        request = dialect.compose(facts, writes, key, site, step)
+    except (Refused, ShapeError) as error:
+        raise _unfit(run, intents, error, step) from error
+    call = _new_call(run, request, purpose=Call.Purpose.WRITE, key=key, step=step)
+    call.save(force_insert=True)
+    if step == 1:
+        write_page(intents)
+        Item.objects.filter(pk__in=[intent.item_id for intent in intents]).update(state=Item.State.APPLYING)
+    write_page([CallIntent(call=call, intent=intent, position=position) for position, intent in enumerate(intents)])
+    return call
+
+
+def _unfit(run: Run, intents: Sequence[Intent], error: VendorError, step: int) -> Unfit:
+    """Which one of a batch cannot be said; composing them one by one tells."""
+    facts, site = facts_of(run), site_of(run.flow.target)
+    dialect = connector(run.flow.target.connector).dialect
+    for intent, write in zip(intents, _writes(run, intents), strict=True):
+        try:
+            dialect.compose(facts, [write], intent.key, site, step)
+        except (Refused, ShapeError) as own:
+            return Unfit(intent.item, own)
+    return Unfit(intents[0].item, error)
+
+
+def _writes(run: Run, intents: Sequence[Intent]) -> list[Write]:
+    """The intents in the connector's terms, with what the target last said of each record."""
+    flow, kind = run.flow, run.flow.mapping.kind_to
+    wanted = {
+        intent.item.record.external_id: codec.decode(kind, intent.item.wanted.encode())
+        for intent in intents
+        if intent.item.wanted
+    }
+    wanted = with_line_ids(flow, wanted)
+    names = who.names([intent.identity_id for intent in intents], at=flow.target, object=flow.target_object)
+    rows = Record.objects.filter(connection=flow.target_id, object=flow.target_object, external_id__in=names.values())
+    held = {row.external_id: row for row in rows}
+    writes = []
+    for intent in intents:
+        name = names.get(intent.identity_id)
+        row = held.get(name) if name else None
+        writes.append(
+            Write(
+                key=intent.key,
+                operation=intent.operation,
+                record=wanted.get(intent.item.record.external_id),
+                external_id=name,
+                version=row.version if row else None,
+                only=frozenset(intent.item.fields) if intent.operation == Item.Operation.UPDATE else frozenset(),
+                raw=exact(row.raw) if row else None,
+            )
+        )
+    return writes
+
+
+def _new_call(run: Run, request: Request, *, purpose: str, key: str, step: int) -> Call:
+    return Call(
+        connection=run.flow.target,
+        object=run.flow.target_object,
+        run=run,
+        purpose=purpose,
+        step=step,
+        key=key,
+        method=request.method,
+        path=request.path,
+        params=dict(request.params),
+        headers=dict(request.headers),
+        body=request.body.decode(),
+        timeout=request.timeout,
+    )
+
+
+def _not_answered(run: Run, call: Call, error: VendorError) -> bool:
+    """What a failure on the way means: known not to have gone, or lost."""
+    if not error.may_have_acted:
+        back_to_prepared(run, call, error.words)
+        raise error
+    lose(run, call, error.words)
+    return False
+
+
+def _intents(call: Call) -> QuerySet[Intent]:
+    return Intent.objects.filter(callintent__call=call, settled_at=None)
+
+
+def _settle_seconds(run: Run) -> int:
+    return int(run.flow.target.settings.get("settle_seconds", facts_of(run).settle_seconds))

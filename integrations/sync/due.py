@@ -1,0 +1,81 @@
+"""What is due: flows whose slot has come, and runs whose next slice has; looked for over all tenants."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.sync.models import Flow, Run
+from integrations.sync.schedule import next_slot
+from integrations.sync.services import AlreadyRunning, start_run
+from plumbing.roles import dispatch
+from tenants.scope import tenant_scope
+
+MOST = 2000  # taken at one look
+HAND_OUT_AGAIN = timedelta(seconds=60)
+
+
+def start_due_flows() -> int:
+    """Begin a run of every flow whose slot has come, and set its next slot; gives how many were begun.
+
+    Each flow's row is locked while its slot moves, and nobody waits for a lock: two ticks never begin the same slot,
+    and a slot that was missed runs once.
+    """
+    begun = 0
+    for tenant, flows in _due_flows().items():
+        with tenant_scope(tenant):
+            begun += _start(flows)
+    return begun
+
+
+def take_due_runs() -> list[tuple[UUID, UUID]]:
+    """(tenant, run) of every run whose next slice is due and that no worker has: also of those whose worker died.
+
+    Whoever takes them hands them to a worker; one that is lost on the way is due again in a minute.
+    """
+    now = timezone.now()
+    asleep = Q(state__in=(Run.State.QUEUED, Run.State.RUNNING), wake_at__lte=now)
+    abandoned = Q(state=Run.State.RUNNING, wake_at=None, leased_until__lte=now)
+    free = Q(leased_until=None) | Q(leased_until__lte=now)
+    with dispatch():
+        due = (
+            Run.everywhere.filter(asleep | abandoned)
+            .filter(free)
+            .order_by("wake_at")
+            .select_for_update(skip_locked=True)
+        )
+        rows = list(due.values_list("tenant_id", "id")[:MOST])
+        Run.everywhere.filter(id__in=[run for _, run in rows]).update(wake_at=now + HAND_OUT_AGAIN)
+    return rows
+
+
+def _due_flows() -> Mapping[UUID, Sequence[UUID]]:
+    with dispatch():
+        due = Flow.everywhere.filter(enabled=True, next_run_at__lte=timezone.now())
+        rows = list(due.order_by("next_run_at").values_list("tenant_id", "id")[:MOST])
+    by_tenant: dict[UUID, list[UUID]] = defaultdict(list)
+    for tenant, flow in rows:
+        by_tenant[tenant].append(flow)
+    return by_tenant
+
+
+def _start(flows: Sequence[UUID]) -> int:
+    with transaction.atomic():
+        now = timezone.now()
+        due = Flow.objects.filter(pk__in=flows, enabled=True, next_run_at__lte=now).select_for_update(skip_locked=True)
+        begun = 0
+        for flow in due.order_by("rank"):
+            try:
+                start_run(flow, by="schedule")
+                begun += 1
+            except AlreadyRunning:
+                pass  # the run under way brings what this slot would have brought
+            flow.next_run_at = next_slot(flow)
+            flow.save(update_fields=("next_run_at",))
+        return begun

@@ -1,0 +1,44 @@
+"""The change feed as a flow sees it: what came since it last planned, and what had to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import Q
+
+from integrations.records.models import Record
+from integrations.sync.models import Item, Run
+
+PAGE = 500
+
+
+def left_over(run: Run) -> Sequence[Record]:
+    """A page of records that earlier runs could not finish and that may go on now, each once a run.
+
+    Those that wait for another record, those that changed while they were applied, and those that were held under an
+    earlier edition of the mapping.
+    """
+    mapping = run.flow.mapping
+    with transaction.atomic():
+        waiting = Item.objects.filter(flow=run.flow_id).exclude(run=run.pk)
+        waiting = waiting.filter(
+            Q(state=Item.State.WAITING)
+            | Q(state=Item.State.PLANNED)
+            | Q(state=Item.State.HELD, edition__lt=mapping.edition)
+        )
+        changed = Item.objects.filter(flow=run.flow_id, again=True).exclude(state=Item.State.APPLYING)
+        ids = [*waiting.order_by("pk").values_list("record_id", flat=True)[:PAGE]]
+        ids += changed.order_by("pk").values_list("record_id", flat=True)[:PAGE]
+        changed.filter(record__in=ids).update(again=False)
+        return list(Record.objects.filter(pk__in=ids).order_by("feed_no"))
+
+
+def changes(run: Run) -> tuple[Sequence[Record], int]:
+    """The next page of records that changed at the source, and how far into the feed it reaches."""
+    with transaction.atomic():
+        rows = Record.objects.filter(
+            connection=run.flow.source_id, object=run.flow.source_object, feed_no__gt=run.position
+        )
+        page = list(rows.order_by("feed_no")[:PAGE])
+    return page, page[-1].feed_no if page else run.position

@@ -1,0 +1,69 @@
+"""Lines have names at both ends too: an update that does not say which line it means makes many vendors append one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from integrations.canonical.record import Record as Canonical
+from integrations.crosswalk import who
+from integrations.crosswalk.models import Link
+from integrations.sync.models import Flow
+
+KIND = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A document as it was wanted and as it stands at the target, with its ids at both ends."""
+
+    source_id: str
+    wanted: Canonical
+    target_id: str
+    made: Canonical
+
+
+def link_lines(flow: Flow, pairs: Iterable[Pair]) -> None:
+    """Link the lines of documents that were just written: the target keeps the order in which they were sent."""
+    names: dict[str, str] = {}
+    for pair in pairs:
+        ours, theirs = _keyed(pair.wanted), [line for line in _lines(pair.made) if line.line_type != "subtotal"]
+        if len(ours) != len(theirs):
+            continue
+        for key, line in zip(ours, theirs, strict=True):
+            if key and line.external_id:
+                names[f"{pair.source_id}/{key}"] = f"{pair.target_id}/{line.external_id}"
+    if not names:
+        return
+    things = who.introduce(names, kind=KIND, at=flow.source, object=f"{flow.source_object}.line")
+    known = who.names(set(things.values()), at=flow.target, object=f"{flow.target_object}.line")
+    fresh = {names[name]: thing for name, thing in things.items() if thing not in known}
+    who.link(fresh, at=flow.target, object=f"{flow.target_object}.line", how=Link.How.CREATED)
+
+
+def with_line_ids(flow: Flow, wanted: Mapping[str, Canonical]) -> dict[str, Canonical]:
+    """The wanted documents, by source id, with the target's id in each line that is known there."""
+    asked = [f"{name}/{key}" for name, record in wanted.items() for key in _keyed(record) if key]
+    things = who.identities(asked, at=flow.source, object=f"{flow.source_object}.line")
+    there = who.names(set(things.values()), at=flow.target, object=f"{flow.target_object}.line")
+    ids = {name: there[thing].rpartition("/")[2] for name, thing in things.items() if thing in there}
+    return {name: _with_ids(name, record, ids) for name, record in wanted.items()}
+
+
+def _with_ids(name: str, record: Canonical, ids: Mapping[str, str]) -> Canonical:
+    lines = _lines(record)
+    if not lines:
+        return record
+    named = [msgspec.structs.replace(line, external_id=ids.get(f"{name}/{line.key}")) for line in lines]
+    return msgspec.structs.replace(record, lines=named)
+
+
+def _lines(record: Canonical) -> Sequence[Any]:
+    return getattr(record, "lines", ())
+
+
+def _keyed(record: Canonical) -> list[str | None]:
+    return [getattr(line, "key", None) for line in _lines(record)]

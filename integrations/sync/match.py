@@ -1,0 +1,112 @@
+"""Match: who each source record already is at the target. Sure, doubtful or nobody; never a guess."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from integrations.canonical import codec
+from integrations.crosswalk import who
+from integrations.records.models import Record, SearchTerm
+from integrations.records.terms import term
+from integrations.sync.decide import Fields, Match
+from integrations.sync.fields import comparable
+from integrations.sync.models import Flow
+from integrations.sync.policy import policy_of
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """For each source record of a page, by external id: the identity it has at the target, and who that is there."""
+
+    identities: Mapping[str, UUID]
+    matches: Mapping[str, Match]
+    recognised: Mapping[str, str]
+
+
+def find(flow: Flow, records: Sequence[Record], wanted: Mapping[str, Fields]) -> Matches:
+    """Match a page of source records, by links first and then by the fields that the flow's policy names."""
+    known = who.introduce(
+        [record.external_id for record in records],
+        kind=flow.mapping.kind_from,
+        at=flow.source,
+        object=flow.source_object,
+    )
+    identities = target_identities(flow, known)
+    linked = who.names(set(identities.values()), at=flow.target, object=flow.target_object)
+    strangers = {
+        name: wanted[name] for name, identity in identities.items() if identity not in linked and name in wanted
+    }
+    candidates = _candidates(flow, strangers)
+    recognised = _recognised(candidates)
+    held = _held(flow, {*linked.values(), *recognised.values()})
+    matches = {}
+    for name, identity in identities.items():
+        target_id = linked.get(identity) or recognised.get(name)
+        if target_id is None:
+            matches[name] = Match(candidates=sorted(candidates.get(name, ())))
+        else:
+            matches[name] = _match(target_id, held.get(target_id), flow.mapping.kind_to)
+    return Matches(identities, matches, recognised)
+
+
+def target_identities(flow: Flow, known: Mapping[str, UUID]) -> Mapping[str, UUID]:
+    """The identities that the target's records have: the same thing, or what the flow makes of it."""
+    if flow.mapping.kind_from == flow.mapping.kind_to:
+        return known
+    made = who.descend(known.values(), kind=flow.mapping.kind_to, role=flow.mapping.kind_to)
+    return {name: made[identity] for name, identity in known.items()}
+
+
+def _candidates(flow: Flow, wanted: Mapping[str, Fields]) -> dict[str, set[str]]:
+    """Records of the target that nobody is linked to and that agree in every field of a group: by the first that finds any."""
+    found: dict[str, set[str]] = {}
+    for group in policy_of(flow.policy).match:
+        asked = {
+            name: terms
+            for name, fields in wanted.items()
+            if name not in found and all(terms := [term(word, fields.get(word)) for word in group])
+        }
+        hits = _unlinked(flow, {each for terms in asked.values() for each in terms})
+        for name, terms in asked.items():
+            if agreeing := set.intersection(*(hits[each] for each in terms)):
+                found[name] = agreeing
+    return found
+
+
+def _unlinked(flow: Flow, terms: Collection[str]) -> Mapping[str, set[str]]:
+    """Term → the live records of the target that it leads to and that nobody is linked to."""
+    rows = SearchTerm.objects.filter(
+        term__in=list(terms), connection=flow.target, object=flow.target_object, record__state=Record.State.LIVE
+    )
+    hits = list(rows.values_list("term", "record__external_id"))
+    taken = who.identities([target_id for _, target_id in hits], at=flow.target, object=flow.target_object)
+    found: dict[str, set[str]] = defaultdict(set)
+    for key, target_id in hits:
+        if target_id not in taken:
+            found[key].add(target_id)
+    return found
+
+
+def _recognised(candidates: Mapping[str, set[str]]) -> dict[str, str]:
+    """Those with exactly one candidate that no other record of the page claims as well."""
+    claims = Counter(target_id for targets in candidates.values() for target_id in targets)
+    return {
+        name: next(iter(targets))
+        for name, targets in candidates.items()
+        if len(targets) == 1 and claims[next(iter(targets))] == 1
+    }
+
+
+def _held(flow: Flow, target_ids: set[str]) -> dict[str, Record]:
+    rows = Record.objects.filter(connection=flow.target, object=flow.target_object, external_id__in=target_ids)
+    return {row.external_id: row for row in rows}
+
+
+def _match(target_id: str, row: Record | None, kind: str) -> Match:
+    if row is None:
+        return Match(target_id)
+    holds = comparable(codec.to_plain(codec.decode(kind, row.canonical.encode())))
+    return Match(target_id, holds=holds, gone="" if row.state == Record.State.LIVE else row.state)

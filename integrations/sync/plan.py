@@ -1,0 +1,296 @@
+"""Plan: a page of source records becomes items, each saying what is to be done, and why.
+
+One transaction a page: the items, what they supersede and how far the flow has come are committed together.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.canonical import codec
+from integrations.crosswalk import who
+from integrations.crosswalk.models import Link
+from integrations.mapping.models import Agreement
+from integrations.mapping.prepared import Prepared, prepare
+from integrations.records import issues
+from integrations.records.models import Issue, Record
+from integrations.sync import match, references
+from integrations.sync.decide import (
+    Agreed,
+    Change,
+    Create,
+    Fields,
+    Hold,
+    Match,
+    Skip,
+    Update,
+    Void,
+    decide,
+    decide_gone,
+)
+from integrations.sync.fields import comparable, restore, store
+from integrations.sync.models import Flow, Item, Run
+from integrations.sync.policy import policy_of
+from plumbing.pages import write_page
+from tenants import audit
+from tenants.models import Tenant
+
+Operation, State = Item.Operation, Item.State
+
+
+def propose(run: Run, records: Sequence[Record], *, position: int | None = None) -> None:
+    """Match, map and decide these source records, and write down what is to be done about each.
+
+    `position` is how far into the change feed that brings the flow. Raises LeaseLost.
+    """
+    with transaction.atomic():
+        run.hold()
+        page = _Page(run, _not_under_way(run, records))
+        page.translate()
+        page.match()
+        page.decide()
+        page.write()
+        if position is not None:
+            _advance(run, position)
+        run.count(page.counts)
+
+
+def _not_under_way(run: Run, records: Sequence[Record]) -> list[Record]:
+    """Without those that are just being applied: these are decided anew when that is settled."""
+    under_way = Item.objects.filter(
+        flow=run.flow_id, record__in=[record.pk for record in records], state=State.APPLYING
+    ).select_for_update()
+    busy = set(under_way.values_list("record_id", flat=True))
+    if busy and not run.preview:
+        Item.objects.filter(flow=run.flow_id, record__in=busy, state=State.APPLYING).update(again=True)
+    return [record for record in records if record.pk not in busy]
+
+
+def _advance(run: Run, position: int) -> None:
+    run.position = position
+    Run.objects.filter(pk=run.pk).update(position=position)
+    if not run.preview:
+        Flow.objects.filter(pk=run.flow_id).update(position=position)
+
+
+def context_of(flow: Flow) -> dict[str, Any]:
+    """What expressions may ask about besides the record."""
+    tenant = Tenant.objects.get(pk=flow.tenant_id)
+    return {
+        "tenant": tenant.name,
+        "home_currency": tenant.home_currency,
+        "source": flow.source.name,
+        "target": flow.target.name,
+    }
+
+
+class _Page:
+    """One page of source records on its way to becoming items."""
+
+    def __init__(self, run: Run, records: Sequence[Record]) -> None:
+        self.run, self.flow, self.records = run, run.flow, records
+        self.policy = policy_of(self.flow.policy)
+        self.mapping: Prepared = prepare(self.flow.mapping, context=context_of(self.flow))
+        self.wanted: dict[str, Fields] = {}
+        self.encoded: dict[str, str] = {}
+        self.held_back: dict[str, Hold | Skip] = {}
+        self.waiting: dict[str, str] = {}
+        self.items: list[Item] = []
+        self.issues: list[Issue] = []
+        self.agreements: dict[UUID, tuple[Fields, Fields]] = {}
+        self.counts: Counter[str] = Counter()
+
+    def translate(self) -> None:
+        """Map the live records into the target's words; what cannot be mapped is held or waits, and is named."""
+        plain = {
+            record.external_id: codec.to_plain(codec.decode(record.kind, record.canonical.encode()))
+            for record in self.records
+            if record.state == Record.State.LIVE
+        }
+        for name, fields in list(plain.items()):
+            if not self.mapping.takes(fields, condition=self.flow.condition):
+                self.held_back[name] = Skip("not_wanted")
+                del plain[name]
+        refer = references.resolver(self.flow, self.mapping.needed(plain.values()))
+        for name, fields in plain.items():
+            self._translate_one(name, fields, refer)
+
+    def _translate_one(self, name: str, fields: dict[str, Any], refer: references.Refer) -> None:
+        result = self.mapping.translate(fields, refer)
+        if result.problems:
+            self.held_back[name] = Hold("cannot_be_mapped", "; ".join(str(problem) for problem in result.problems))
+            return
+        if result.missing:
+            self.waiting[name] = references.waits_for(self.flow, result.missing)
+            return
+        try:
+            record = codec.from_plain(self.flow.mapping.kind_to, result.values)
+        except codec.BadRecord as error:
+            self.held_back[name] = Hold("mapping_incomplete", str(error))
+            return
+        self.encoded[name] = codec.encode(record).decode()
+        empty: dict[str, Any] = dict.fromkeys(result.fields)
+        self.wanted[name] = empty | comparable(codec.to_plain(record))
+
+    def match(self) -> None:
+        """Find out who the records are at the target, and what was last agreed about them."""
+        self.matches = match.find(self.flow, self.records, self.wanted)
+        rows = Agreement.objects.filter(
+            mapping=self.flow.mapping_id, identity__in=set(self.matches.identities.values())
+        )
+        self.agreed = {row.identity_id: Agreed(restore(row.source), restore(row.target)) for row in rows}
+
+    def decide(self) -> None:
+        """Decide each record, purely from values."""
+        for record in self.records:
+            found = self.matches.matches[record.external_id]
+            self._plan_one(record, found, self._change(record, found))
+
+    def _change(self, record: Record, found: Match) -> Change | None:
+        name = record.external_id
+        if record.state != Record.State.LIVE:
+            return decide_gone(record.state, found, self.policy)
+        if name in self.held_back:
+            return self.held_back[name]
+        if name in self.waiting:
+            return None
+        agreed = self.agreed.get(self.matches.identities[name])
+        return decide(self.wanted[name], found, agreed, self.policy)
+
+    def _plan_one(self, record: Record, found: Match, change: Change | None) -> None:
+        name = record.external_id
+        item = Item(
+            flow=self.flow,
+            run=self.run,
+            record=record,
+            identity_id=self.matches.identities[name],
+            operation=Operation.NONE,
+            state=State.PLANNED,
+            feed_no=record.feed_no,
+            edition=self.mapping.edition,
+            wanted=self.encoded.get(name, ""),
+            target_id=found.target_id or "",
+            decided_at=timezone.now(),
+        )
+        match change:
+            case None:
+                item.state, item.reason, item.words = State.WAITING, "waits_for", self.waiting[name]
+            case Create():
+                item.operation, item.fields = Operation.CREATE, sorted(self.wanted[name])
+            case Update(differences):
+                item.operation = Operation.UPDATE
+                item.fields = [difference.field for difference in differences]
+                item.differences = [asdict(difference) for difference in differences]
+            case Void():
+                item.operation = Operation.VOID
+            case Skip(reason, differences):
+                item.state, item.reason = State.SKIPPED, reason
+                item.differences = [asdict(difference) for difference in differences]
+                item.ended_at = item.decided_at
+                if reason == "same_already" and found.holds is not None:
+                    mapped = self.wanted[name]
+                    self.agreements[item.identity_id] = (mapped, {key: found.holds.get(key) for key in mapped})
+            case Hold(reason, words):
+                item.state, item.reason, item.words = State.HELD, reason, words
+                self.issues.append(self._issue(record, reason, words))
+        self.items.append(item)
+
+    def _issue(self, record: Record, reason: str, words: str) -> Issue:
+        return Issue(
+            code=reason,
+            about=issues.about("held", self.flow.pk, record.pk),
+            flow=self.flow,
+            record=record,
+            connection_id=self.flow.source_id,
+            object=record.object,
+            where=f"{self.flow.name}: {record}",
+            words=words,
+            explanation="This record is held: nothing about it was sent.",
+            advice=ADVICE.get(reason, "Correct the record or the mapping; it is decided again by itself."),
+        )
+
+    def write(self) -> None:
+        """The page's items, links, agreements and issues, in a handful of statements."""
+        if self.run.preview:
+            self._write_preview()
+            return
+        now = timezone.now()
+        open_before = Item.objects.filter(
+            flow=self.flow, record__in=[item.record_id for item in self.items], state__in=Item.OPEN
+        )
+        open_before.update(state=State.SUPERSEDED, ended_at=now)
+        self._link_recognised()
+        write_page(self.items)
+        write_page(
+            [
+                Agreement(
+                    mapping=self.flow.mapping,
+                    identity_id=identity,
+                    edition=self.mapping.edition,
+                    source=store(source),
+                    target=store(target),
+                    agreed_at=now,
+                )
+                for identity, (source, target) in self.agreements.items()
+            ],
+            unique=("tenant_id", "mapping_id", "identity_id"),
+            update=("edition", "source", "target", "agreed_at"),
+        )
+        issues.open_issues(self.issues)
+        fine = [item.record_id for item in self.items if item.state not in (State.HELD, State.WAITING)]
+        issues.solve([issues.about("held", self.flow.pk, record) for record in fine])
+        for item in self.items:
+            self.counts[item.operation if item.state == State.PLANNED else item.state] += 1
+
+    def _write_preview(self) -> None:
+        """What would be done, to be looked at: nothing else moves."""
+        for item in self.items:
+            self.counts[item.operation if item.state == State.PLANNED else item.state] += 1
+            if item.state == State.PLANNED:
+                item.state = State.PREVIEWED
+            elif item.state in Item.OPEN:
+                item.words = f"{item.get_state_display()}: {item.words}"
+                item.state = State.PREVIEWED
+        write_page(self.items)
+
+    def _link_recognised(self) -> None:
+        """Records that were recognised at the target are linked, each with its entry in the audit trail."""
+        recognised = self.matches.recognised
+        if not recognised:
+            return
+        links = {target_id: self.matches.identities[name] for name, target_id in recognised.items()}
+        who.link(links, at=self.flow.target, object=self.flow.target_object, how=Link.How.MATCHED)
+        audit.record_many(
+            audit.Entry(
+                verb="record.matched",
+                subject=record,
+                data={
+                    "flow": str(self.flow.pk),
+                    "identity": str(self.matches.identities[record.external_id]),
+                    "target": {
+                        "connection": str(self.flow.target_id),
+                        "object": self.flow.target_object,
+                        "external_id": recognised[record.external_id],
+                    },
+                },
+            )
+            for record in self.records
+            if record.external_id in recognised
+        )
+
+
+ADVICE: Mapping[str, str] = {
+    "several_candidates": "Open the record, compare the candidates and link the right one, or let a new one be created.",
+    "cannot_be_mapped": "Add the missing value to the value table, or correct the mapping; it is decided again by itself.",
+    "mapping_incomplete": "Add a rule or a default for the field that is named; it is decided again by itself.",
+    "target_gone": "Restore the target's record, or unlink it so that it is created anew.",
+    "both_changed": "Compare both sides and choose which one is right, or set the mapping's conflict policy.",
+    "source_gone": "Void the target's document, or say that it stays.",
+}

@@ -1,0 +1,101 @@
+"""The whole order, and the only place that knows it.
+
+A page of records leaves one system and is kept; from there each record is matched to who it already is elsewhere, its
+values are mapped into the other side's words, planned, applied once, and audited. Every piece ends when it is told to
+and goes on from what is written down, in whichever process.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from integrations.records.intake import freshen
+from integrations.sync import calls, feed, plan, reconcile, settle, stages
+from integrations.sync.calls import Unfit
+from integrations.sync.models import Call, Run
+from integrations.sync.stages import Done, Later
+from integrations.wire.errors import VendorError
+from plumbing.leases import LeaseLost
+from plumbing.slices import NotNow, check_time
+
+
+def carry_out(run: Run, *, until: datetime) -> Later | Done:
+    """Carry a run as far as it gets until then, and say when it goes on. Safe to be called twice, late, or again."""
+    if not stages.begin(run):
+        return Later(None, "another worker is at it, or it has ended")
+    try:
+        read_both_ends(run, until)
+        plan_changes(run, until)
+        if run.preview:
+            return stages.end_preview(run)
+        stages.check_safe(run)
+        apply(run, until)
+        return stages.finish(run, reconcile.of_run(run, before=lambda: run.leased_until))
+    except LeaseLost as lost:
+        return Later(None, str(lost))
+    except NotNow as pause:
+        return stages.put_off(run, at=pause.at, why=pause.why)
+    except VendorError as error:
+        return stages.interrupted(run, error)
+
+
+def read_both_ends(run: Run, until: datetime) -> None:
+    """Bring in what is new at the source, and what the target says now."""
+    flow = run.flow
+    for connection, object in ((flow.source, flow.source_object), (flow.target, flow.target_object)):
+        stages.enter(run, "reading", f"{connection}: {object}")
+        full = run.full and connection == flow.source
+        freshen(connection, object, since=run.created_at, until=until, full=full, told=stages.counter(run))
+
+
+def plan_changes(run: Run, until: datetime) -> None:
+    """Decide what is to be done about everything that waited and everything that changed, a page at a time."""
+    stages.enter(run, "planning")
+    while not run.preview and (records := feed.left_over(run)):
+        check_time(until)
+        plan.propose(run, records)
+    while True:
+        check_time(until)
+        records, position = feed.changes(run)
+        if not records:
+            return
+        plan.propose(run, records, position=position)
+
+
+def apply(run: Run, until: datetime) -> None:
+    """Send what is planned, a batch a call; what an earlier worker left half done comes first."""
+    stages.enter(run, "applying")
+    for call in calls.unfinished(run):
+        conclude(run, call)
+    while call := next_call(run):
+        check_time(until)
+        conclude(run, call)
+
+
+def next_call(run: Run) -> Call | None:
+    """The next call to make: first the next step of what is half done, then the next batch of the plan."""
+    if call := calls.next_step(run):
+        return call
+    while items := calls.next_items(run):
+        try:
+            call = calls.prepare(run, items)
+        except Unfit as unfit:
+            settle.hold_unfit(run, unfit.item, unfit.error)
+            continue
+        if call:
+            return call
+    return None
+
+
+def conclude(run: Run, call: Call) -> None:
+    """Bring one call to its end, from wherever it stands: prepared, sent, answered or lost."""
+    stages.still_wanted(run)
+    if call.state == Call.State.SENT:
+        calls.lose(run, call, "the worker that sent it ended before the answer was kept")
+    if call.state == Call.State.LOST:
+        calls.wait_for_quiet(call)
+        settle.settle_lost(run, call, calls.look_up(run, call))
+    if call.state == Call.State.PREPARED and calls.send(run, call):
+        call.state = Call.State.ANSWERED
+    if call.state == Call.State.ANSWERED:
+        settle.settle(run, call)

@@ -1,0 +1,115 @@
+"""What may be done with flows and runs: verbs that own their transaction and their entry in the audit trail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from integrations.connections.models import Connection
+from integrations.mapping.expression import BadExpression, compile_expression
+from integrations.sync.models import Flow, Item, Run
+from integrations.sync.policy import policy_of
+from integrations.sync.schedule import check_schedule, next_slot
+from tenants import audit
+
+
+class AlreadyRunning(Exception):
+    """The flow has a run that has not ended; `run` is that one."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"{run.flow} is running already, since {run.created_at:%Y-%m-%d %H:%M} UTC.")
+        self.run = run
+
+
+def start_run(flow: Flow, *, by: str, full: bool = False, preview: bool = False) -> Run:
+    """Begin a run of the flow, to be carried out by whoever takes it up. Raises AlreadyRunning.
+
+    `full` plans everything the source holds, not only what changed; a `preview` plans and sends nothing.
+    """
+    try:
+        with transaction.atomic():
+            return Run.objects.create(flow=flow, started_by=by, full=full, preview=preview, wake_at=timezone.now())
+    except IntegrityError:
+        with transaction.atomic():
+            raise AlreadyRunning(Run.objects.get(flow=flow, state__in=Run.OPEN)) from None
+
+
+@transaction.atomic
+def save_flow(flow: Flow, *, by: Any) -> Flow:
+    """Save a flow. Raises ValidationError where its schedule, policy or condition cannot be followed."""
+    check_schedule(flow)
+    policy_of(flow.policy)
+    check_condition(flow)
+    flow.next_run_at = next_slot(flow)
+    flow.save()
+    audit.record(
+        "flow.saved",
+        subject=flow,
+        actor=by,
+        data={
+            "schedule": flow.schedule,
+            "every_minutes": flow.every_minutes,
+            "cron": flow.cron,
+            "enabled": flow.enabled,
+            "condition": flow.condition,
+            "policy": flow.policy,
+        },
+    )
+    return flow
+
+
+@transaction.atomic
+def approve_run(run: Run, *, by: Any) -> Run:
+    """Let a run that stopped for a person go on, as it was planned."""
+    run.approved_by = str(by)
+    _move(run, (Run.State.STOPPED,), Run.State.QUEUED, wake=True)
+    audit.record("run.approved", subject=run, actor=by)
+    return run
+
+
+@transaction.atomic
+def cancel_run(run: Run, *, by: Any) -> Run:
+    """End a run early: what was sent stays, what was only planned is decided anew by the next run."""
+    run.finished_at = timezone.now()
+    _move(run, Run.OPEN, Run.State.CANCELLED, wake=False)
+    audit.record("run.cancelled", subject=run, actor=by)
+    return run
+
+
+@transaction.atomic
+def retry(item: Item, *, by: Any) -> None:
+    """Let the next run decide a held record again."""
+    Item.objects.filter(pk=item.pk, state=Item.State.HELD).update(state=Item.State.WAITING, reason="retried")
+    audit.record("record.retried", subject=item.record, actor=by, data={"flow": str(item.flow_id)})
+
+
+def wake_runs(connection: Connection) -> None:
+    """Let the runs go on that waited for this connection."""
+    with transaction.atomic():
+        ends = Q(flow__source=connection) | Q(flow__target=connection)
+        waiting = Run.objects.filter(ends, state__in=(Run.State.QUEUED, Run.State.RUNNING), wake_at=None)
+        waiting.update(wake_at=timezone.now())
+
+
+def check_condition(flow: Flow) -> None:
+    """Raises ValidationError where a flow's condition is no expression over what it brings."""
+    if not flow.condition:
+        return
+    try:
+        compile_expression(flow.condition, kind=flow.mapping.kind_from)
+    except BadExpression as error:
+        raise ValidationError({"condition": str(error)}) from error
+
+
+def _move(run: Run, before: tuple[str, ...], to: str, *, wake: bool) -> None:
+    run.state, run.wake_at = to, timezone.now() if wake else None
+    moved = Run.objects.filter(pk=run.pk, state__in=before).update(
+        state=to, wake_at=run.wake_at, approved_by=run.approved_by, finished_at=run.finished_at
+    )
+    if not moved:
+        run.refresh_from_db()
+        raise ValueError(f"The run is {run.get_state_display()}, so this cannot be done any more.")

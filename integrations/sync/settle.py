@@ -1,0 +1,258 @@
+"""Settle: what became of a call, written down once: links, agreements, what the target holds now, issues, audit."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.canonical import codec
+from integrations.canonical.record import Record as Canonical
+from integrations.connections.site import site_of
+from integrations.connectors.registry import connector
+from integrations.crosswalk import who
+from integrations.crosswalk.models import Link
+from integrations.mapping.models import Agreement
+from integrations.records import issues
+from integrations.records.keep import keep
+from integrations.records.models import Issue, Stream
+from integrations.sync import calls
+from integrations.sync.fields import comparable, store
+from integrations.sync.lines import Pair, link_lines
+from integrations.sync.models import Call, Intent, Item, Run
+from integrations.wire.connector import Done, Failed, Outcome
+from integrations.wire.errors import OutOfLimits, Stale, TryLater, VendorError
+from integrations.wire.message import Answer
+from integrations.wire.stream import Gone, Page
+from plumbing.pages import write_page
+from tenants import audit
+
+
+def settle(run: Run, call: Call) -> None:
+    """Conclude from a call's answer what became of each of its intents.
+
+    Where the vendor refused the call as a whole and did nothing, the call is ready to go again and the vendor's error
+    is raised; where it may have acted, the call is lost.
+    """
+    site = site_of(run.flow.target)
+    writes = calls.writes_of(run, call)
+    try:
+        outcomes = connector(run.flow.target.connector).dialect.outcomes(
+            calls.facts_of(run), writes, calls.answer_of(call), site, call.step
+        )
+    except VendorError as error:
+        if error.may_have_acted:
+            calls.lose(run, call, error.words)
+            return
+        calls.back_to_prepared(run, call, error.words)
+        raise
+    conclude(run, call, outcomes)
+
+
+def settle_lost(run: Run, call: Call, answer: Answer) -> None:
+    """Conclude from a look-up what became of a lost call; one of which nothing is there may go again as it was."""
+    site = site_of(run.flow.target)
+    writes = calls.writes_of(run, call)
+    found = connector(run.flow.target.connector).dialect.found(calls.facts_of(run), writes, answer, site)
+    if not any(found):
+        calls.back_to_prepared(run, call, "a look-up shows that the vendor did nothing of it")
+        return
+    conclude(run, call, found)
+
+
+def conclude(run: Run, call: Call, outcomes: Sequence[Outcome | None]) -> None:
+    """Write down what became of each intent of a call, in one transaction. None: it never happened."""
+    with transaction.atomic():
+        run.hold()
+        intents = calls.intents_of(call)
+        batch = _Batch(run, call, started_at=call.sent_at or timezone.now())
+        for intent, outcome in zip(intents, outcomes, strict=True):
+            batch.take(intent, outcome)
+        batch.write()
+        Call.objects.filter(pk=call.pk).update(state=Call.State.SETTLED)
+        run.count(batch.counts)
+
+
+@dataclass
+class _Batch:
+    """The outcomes of one call on their way into our books."""
+
+    run: Run
+    call: Call
+    started_at: datetime
+    now: datetime = field(default_factory=timezone.now)
+    done: list[tuple[Intent, Done]] = field(default_factory=list)
+    touched: list[Intent] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    issues: list[Issue] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def take(self, intent: Intent, outcome: Outcome | None) -> None:
+        """Sort one outcome in: done, half done, refused, overtaken, or never happened."""
+        self.touched.append(intent)
+        match outcome:
+            case Done():
+                self._done(intent, outcome)
+            case Failed(error=Stale() as error):
+                self._ends(intent, Intent.State.REFUSED, Item.State.WAITING, "stale", error.explanation)
+            case Failed(error=error) if error.may_have_acted:
+                raise error
+            case Failed(error=error) if _passing(error):
+                self._ends(intent, Intent.State.DROPPED, Item.State.PLANNED, "", error.words)
+            case Failed(error=error):
+                self._ends(intent, Intent.State.REFUSED, Item.State.HELD, "refused", error.words)
+                self.issues.append(_refusal(self.run, intent.item, error))
+                self.counts["held"] += 1
+            case None:
+                self._ends(intent, Intent.State.DROPPED, Item.State.PLANNED, "", "")
+
+    def _done(self, intent: Intent, outcome: Done) -> None:
+        dialect, facts = connector(self.run.flow.target.connector).dialect, calls.facts_of(self.run)
+        self.done.append((intent, outcome))
+        intent.item.target_id = outcome.external_id
+        if intent.step < dialect.steps(facts, intent.operation):
+            intent.step, intent.state = intent.step + 1, Intent.State.READY
+            return
+        self._ends(intent, Intent.State.DONE, Item.State.APPLIED, intent.item.reason, "")
+        self.counts["applied"] += 1
+
+    def _ends(self, intent: Intent, state: str, item_state: str, reason: str, words: str) -> None:
+        intent.state, intent.settled_at = state, self.now
+        item = intent.item
+        item.state, item.reason, item.words = item_state, reason, words
+        item.ended_at = self.now if item_state == Item.State.APPLIED else None
+        self.items.append(item)
+
+    def write(self) -> None:
+        """Everything in a handful of statements: what the target holds now, links, agreements, intents, items, audit."""
+        held = self._keep()
+        self._link()
+        self._agree(held)
+        self._link_lines(held)
+        Intent.objects.bulk_update(self.touched, ("state", "step", "settled_at"))
+        Item.objects.bulk_update(
+            [intent.item for intent in self.touched], ("state", "reason", "words", "ended_at", "target_id")
+        )
+        issues.open_issues(self.issues)
+        applied = [item.record_id for item in self.items if item.state == Item.State.APPLIED]
+        issues.solve([issues.about("held", self.run.flow_id, record) for record in applied])
+        audit.record_many(self._entry(intent) for intent in self.touched if intent.settled_at)
+
+    def _keep(self) -> dict[str, Canonical]:
+        """What the target said in its answers is what it holds now: so that its echo is no news."""
+        facts, stream = calls.facts_of(self.run), self._stream()
+        raws = [outcome.raw for _, outcome in self.done if outcome.raw]
+        gone = [
+            Gone(external_id=outcome.external_id, how="voided" if intent.operation == "void" else "deleted")
+            for intent, outcome in self.done
+            if intent.operation in ("void", "delete")
+        ]
+        keep(stream, Page(raws=raws, gone=gone), facts=facts, read_at=self.started_at)
+        read = {}
+        for raw in raws:
+            record = facts.shape.read(raw)
+            read[str(record.external_id)] = record
+        return read
+
+    def _stream(self) -> Stream:
+        return Stream.objects.get(connection=self.run.flow.target_id, object=self.run.flow.target_object)
+
+    def _link(self) -> None:
+        links: dict[str, UUID] = {outcome.external_id: intent.identity_id for intent, outcome in self.done}
+        flow = self.run.flow
+        who.link(links, at=flow.target, object=flow.target_object, how=Link.How.CREATED)
+
+    def _agree(self, held: dict[str, Canonical]) -> None:
+        kind, agreements = self.run.flow.mapping.kind_to, []
+        for intent, outcome in self.done:
+            if intent.state != Intent.State.DONE or not intent.item.wanted:
+                continue
+            wanted = comparable(codec.to_plain(codec.decode(kind, intent.item.wanted.encode())))
+            made = held.get(outcome.external_id)
+            holds = comparable(codec.to_plain(made)) if made is not None else wanted
+            agreements.append(
+                Agreement(
+                    mapping_id=self.run.flow.mapping_id,
+                    identity_id=intent.identity_id,
+                    edition=intent.item.edition,
+                    source=store(wanted),
+                    target=store({name: holds.get(name) for name in wanted}),
+                    agreed_at=self.now,
+                )
+            )
+        write_page(
+            agreements,
+            unique=("tenant_id", "mapping_id", "identity_id"),
+            update=("edition", "source", "target", "agreed_at"),
+        )
+
+    def _link_lines(self, held: dict[str, Canonical]) -> None:
+        kind, pairs = self.run.flow.mapping.kind_to, []
+        for intent, outcome in self.done:
+            made = held.get(outcome.external_id)
+            if made is not None and intent.item.wanted:
+                wanted = codec.decode(kind, intent.item.wanted.encode())
+                pairs.append(Pair(intent.item.record.external_id, wanted, outcome.external_id, made))
+        link_lines(self.run.flow, pairs)
+
+    def _entry(self, intent: Intent) -> audit.Entry:
+        flow, item = self.run.flow, intent.item
+        return audit.Entry(
+            verb=f"record.{VERBS[intent.state]}",
+            subject=item.record,
+            data={
+                "operation": intent.operation,
+                "flow": str(flow.pk),
+                "run": str(self.run.pk),
+                "item": str(item.pk),
+                "call": str(self.call.pk),
+                "key": intent.key,
+                "mapping": {"id": str(flow.mapping_id), "edition": item.edition},
+                "identity": str(intent.identity_id),
+                "source": _end(flow.source_id, flow.source_object, item.record.external_id),
+                "target": _end(flow.target_id, flow.target_object, item.target_id),
+                "words": item.words,
+            },
+        )
+
+
+VERBS = {Intent.State.DONE: "applied", Intent.State.REFUSED: "refused", Intent.State.DROPPED: "not_done"}
+
+
+def hold_unfit(run: Run, item: Item, error: VendorError) -> None:
+    """Hold an item that cannot be said in the vendor's terms: nothing about it was sent."""
+    with transaction.atomic():
+        run.hold()
+        Item.objects.filter(pk=item.pk).update(state=Item.State.HELD, reason="unfit", words=error.words)
+        issues.open_issues([_refusal(run, item, error)])
+        run.count({"held": 1})
+
+
+def _refusal(run: Run, item: Item, error: VendorError) -> Issue:
+    return Issue(
+        code="refused",
+        about=issues.about("held", run.flow_id, item.record_id),
+        flow=run.flow,
+        record=item.record,
+        connection_id=run.flow.target_id,
+        object=run.flow.target_object,
+        where=f"{run.flow.name}: {item.record}",
+        words=f"{error.code}: {error.words}" if error.code else error.words,
+        explanation=error.explanation,
+        advice=error.advice,
+    )
+
+
+def _passing(error: VendorError) -> bool:
+    """Whether the vendor only put it off: nothing was done, and it may be sent again."""
+    return isinstance(error, TryLater | OutOfLimits)
+
+
+def _end(connection: UUID, object: str, external_id: str) -> dict[str, Any]:
+    return {"connection": str(connection), "object": object, "external_id": external_id}

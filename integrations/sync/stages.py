@@ -1,0 +1,244 @@
+"""How a run begins, is put off, stops for a person, and ends: the states of its row, and nothing else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Count
+from django.utils import timezone
+
+from integrations.crosswalk.models import Link
+from integrations.records import issues
+from integrations.records.keep import Kept
+from integrations.records.models import Issue
+from integrations.sync.brakes import unusual
+from integrations.sync.models import Item, Run
+from integrations.sync.policy import policy_of
+from integrations.sync.reconcile import Totals
+from integrations.wire.errors import ConsentLost, OutOfLimits, TryLater, VendorError
+from plumbing.leases import LeaseLost
+from plumbing.slices import NotNow
+from tenants import audit
+
+LEASE = 180.0
+TURN = 2.0  # seconds until a run that waits for another looks again
+FIRST_WAIT, LONGEST_WAIT = 2.0, 600.0  # seconds between tries while a vendor cannot answer
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """The run goes on at `at`; None where it waits for a person, or where another worker has it."""
+
+    at: datetime | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The run has ended, in this colour."""
+
+    colour: str
+
+
+def begin(run: Run) -> bool:
+    """Take the run's lease and mark it as running; False where it has ended or another worker has it."""
+    with transaction.atomic():
+        if not run.claim(seconds=LEASE):
+            return False
+        run.refresh_from_db()
+        if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
+            run.release()
+            return False
+        if earlier := _must_end_first(run):
+            run.wake_at, run.words = timezone.now() + timedelta(seconds=TURN), f"waits for {earlier}"
+            run.save(update_fields=("wake_at", "words"))
+            run.release()
+            return False
+        if run.started_at is None:
+            run.started_at = timezone.now()
+            run.position = 0 if run.full else run.flow.position
+            audit.record("run.started", subject=run, data={"flow": str(run.flow_id), "by": run.started_by})
+        run.state, run.words = Run.State.RUNNING, ""
+        run.save(update_fields=("state", "words", "started_at", "position"))
+    return True
+
+
+def _must_end_first(run: Run) -> Run | None:
+    """A run under way between the same two ends that brings what this one refers to: customers before invoices."""
+    under_way = Run.objects.filter(
+        flow__source=run.flow.source_id,
+        flow__target=run.flow.target_id,
+        flow__rank__lt=run.flow.rank,
+        state__in=(Run.State.QUEUED, Run.State.RUNNING),
+        preview=False,
+    )
+    return under_way.order_by("flow__rank").first()
+
+
+def enter(run: Run, stage: str, words: str = "") -> None:
+    """Say what the run is at, keep its lease, and stop where it was cancelled."""
+    with transaction.atomic():
+        run.renew(seconds=LEASE)
+        still_wanted(run)
+        run.stage, run.words = stage, words
+        run.save(update_fields=("stage", "words"))
+
+
+def still_wanted(run: Run) -> None:
+    """Raises LeaseLost where a person has cancelled or stopped the run."""
+    with transaction.atomic():
+        state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
+    if state != Run.State.RUNNING:
+        raise LeaseLost(f"the run was {state} by a person")
+
+
+def counter(run: Run) -> Callable[[Kept], None]:
+    """Adds what a page of intake brought to the run's counts."""
+
+    def told(kept: Kept) -> None:
+        with transaction.atomic():
+            run.renew(seconds=LEASE)
+            run.count({f"read_{name}": number for name, number in kept.counts.items()})
+
+    return told
+
+
+def check_safe(run: Run) -> None:
+    """Stop for a person where the plan looks like an accident. Raises NotNow with no time to go on at."""
+    if run.approved_by:
+        return
+    with transaction.atomic():
+        planned = dict(
+            Item.objects.filter(run=run, state=Item.State.PLANNED)
+            .order_by()
+            .values_list("operation")
+            .annotate(number=Count("pk"))
+        )
+        linked = Link.objects.filter(connection=run.flow.target_id, object=run.flow.target_object).count()
+    words = unusual(planned, linked=linked, brakes=policy_of(run.flow.policy).brakes)
+    if not words:
+        return
+    with transaction.atomic():
+        run.hold()
+        _leave(run, Run.State.STOPPED, words=words)
+        issues.open_issues([_stopped(run, words)])
+        audit.record("run.stopped", subject=run, data={"words": words})
+    raise NotNow(timezone.now(), words)
+
+
+def put_off(run: Run, *, at: datetime, why: str) -> Later:
+    """Give the run back, to go on at `at`."""
+    with transaction.atomic():
+        state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
+        if state == Run.State.RUNNING:
+            run.wake_at, run.words = at, why
+            run.save(update_fields=("wake_at", "words"))
+        run.release()
+    return Later(at if state == Run.State.RUNNING else None, why)
+
+
+def interrupted(run: Run, error: VendorError) -> Later | Done:
+    """What an error of a vendor means for the run as a whole: later, wait for a person, or the end."""
+    if isinstance(error, OutOfLimits) and error.until is not None:
+        return put_off(run, at=error.until, why=error.explanation)
+    if isinstance(error, TryLater | OutOfLimits):
+        return _back_off(run, error)
+    with transaction.atomic():
+        run.hold()
+        issues.open_issues([_failure(run, error)])
+        if isinstance(error, ConsentLost):
+            _leave(run, Run.State.RUNNING, words=f"waits until {error.advice}")
+            return Later(None, error.explanation)
+        run.finished_at, run.colour = timezone.now(), Run.Colour.RED
+        _leave(run, Run.State.FAILED, words=str(error))
+        audit.record("run.failed", subject=run, data={"words": error.words, "explanation": error.explanation})
+    return Done(Run.Colour.RED)
+
+
+def _back_off(run: Run, error: VendorError) -> Later:
+    """Wait as long as the vendor says, else twice as long each time, with jitter so that not all come at once."""
+    run.tries += 1
+    with transaction.atomic():
+        Run.objects.filter(pk=run.pk).update(tries=run.tries)
+    asked = getattr(error, "retry_after", None)
+    usual = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(run.tries, 16))
+    seconds = asked if asked is not None else usual * random.uniform(0.5, 1.0)  # noqa: S311  # jitter, no secret
+    return put_off(run, at=timezone.now() + timedelta(seconds=seconds), why=str(error))
+
+
+def end_preview(run: Run) -> Done:
+    """A preview ends with its plan."""
+    with transaction.atomic():
+        run.hold()
+        run.finished_at = timezone.now()
+        _leave(run, Run.State.PREVIEWED)
+        audit.record("run.previewed", subject=run, data={"counts": run.counts})
+    return Done(Run.Colour.NONE)
+
+
+def finish(run: Run, totals: Totals) -> Done:
+    """End the run: green only if both ends agree and nothing is held."""
+    with transaction.atomic():
+        run.hold()
+        held = Item.objects.filter(flow=run.flow_id, state__in=(Item.State.HELD, Item.State.WAITING)).count()
+        unreadable = Issue.objects.filter(
+            state=Issue.State.OPEN, connection=run.flow.source_id, object=run.flow.source_object, code="unreadable"
+        ).count()
+        run.totals, run.finished_at = totals.as_json(), timezone.now()
+        run.colour, words = _verdict(totals, held=held, unreadable=unreadable)
+        _leave(run, Run.State.DONE, words=words)
+        audit.record(
+            "run.finished", subject=run, data={"colour": run.colour, "counts": run.counts, "totals": run.totals}
+        )
+    return Done(run.colour)
+
+
+def _verdict(totals: Totals, *, held: int, unreadable: int) -> tuple[str, str]:
+    if not totals.agree:
+        return Run.Colour.RED, f"{totals.differing} records do not tie out; they are listed with the totals."
+    if held or unreadable:
+        return Run.Colour.AMBER, f"{held} records are held or wait, {unreadable} could not be read."
+    return Run.Colour.GREEN, ""
+
+
+def _leave(run: Run, state: str, *, words: str = "") -> None:
+    run.state, run.words, run.stage, run.wake_at, run.leased_until = state, words, "", None, None
+    run.save(
+        update_fields=(
+            "state", "words", "stage", "wake_at", "leased_until", "finished_at", "colour", "totals",
+        )
+    )  # fmt: skip
+
+
+def _stopped(run: Run, words: str) -> Issue:
+    return Issue(
+        code="brake",
+        about=issues.about("brake", run.flow_id),
+        flow=run.flow,
+        where=run.flow.name,
+        words=words,
+        explanation="The plan looks unusual, so nothing of it was sent.",
+        advice="Look at the run's items; approve the run if they are right, or cancel it.",
+    )
+
+
+def _failure(run: Run, error: VendorError) -> Issue:
+    return Issue(
+        code=_code(error),
+        about=issues.about("flow", run.flow_id),
+        flow=run.flow,
+        where=f"{run.flow.name}: {run.stage}",
+        words=str(error),
+        explanation=error.explanation,
+        advice=error.advice,
+    )
+
+
+def _code(error: VendorError) -> str:
+    """The class of an error in words: `contract_broken`."""
+    name = type(error).__name__
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).strip("_")
