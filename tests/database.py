@@ -67,8 +67,8 @@ def use(name: str) -> None:
     """Points the application's and the owner's connections at this database."""
     for alias, role in (("default", roles.APP), (roles.OWNER_ALIAS, roles.OWNER)):
         where = login(role, name)
-        connections[alias].close()
         connections.settings.setdefault(alias, connections.settings["default"].copy())
+        connections[alias].close()
         connections.settings[alias].pop("EMBEDDED", None)
         connections.settings[alias] |= {
             "NAME": name,

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "allauth.socialaccount.providers.openid_connect",
     "django_q",
     "rest_framework",
+    "config",
     "plumbing",
     "tenants",
     "tenants.audit",

@@ -11,7 +11,6 @@ class PlumbingConfig(AppConfig):
     def ready(self) -> None:
         from django_q.signals import pre_execute
 
-        from config import checks  # noqa: F401  (registers itself)
         from plumbing import scope
 
         def forget_scope(**kwargs: Any) -> None:
