@@ -1,0 +1,7 @@
+"""QuickBooks Online as a simulated vendor, written from its manual and contract, never from our connector."""
+
+from .app import QuickBooksOnline
+
+SIMULATOR = QuickBooksOnline
+
+__all__ = ["SIMULATOR", "QuickBooksOnline"]
