@@ -108,18 +108,15 @@ def _extras_as_numbers(record: Record) -> Record:
 
 
 def _in_shortest_form(value: Any) -> Any:
-    """Plain values with equal Decimals written alike: no trailing zeros, no exponent, no negative zero."""
+    """Plain values with equal numbers written alike: 12.50 as 12.5, 1000 as 1E+3, no negative zero."""
     kind = value.__class__
     if kind is dict:
-        return {name: _in_shortest_form(each) if each.__class__ in _DEEP else each for name, each in value.items()}
+        return {name: each if each.__class__ is str else _in_shortest_form(each) for name, each in value.items()}
     if kind is list:
         return [_in_shortest_form(each) for each in value]
-    if kind is Decimal:
-        return Decimal(format(value.normalize(_EXACT) + 0, "f"))
+    if kind is Decimal or kind is int:
+        return Decimal(value).normalize(_EXACT) if value else 0
     return value
-
-
-_DEEP = (dict, list, Decimal)
 
 
 def _bad(error: msgspec.MsgspecError) -> BadRecord:
