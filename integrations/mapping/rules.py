@@ -116,7 +116,8 @@ def from_plain(plain: Any, form: type[Form]) -> Form:
 
 def to_plain(data: Data) -> dict[str, Any]:
     """Rules, changes or steps as JSON values; numbers with a point become text."""
-    plain: dict[str, Any] = msgspec.to_builtins(data)
+    # By way of JSON, so that it is what a database gives back: lists, not tuples.
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(data))
     return plain
 
 
