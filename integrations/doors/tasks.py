@@ -28,7 +28,7 @@ def run_flow(tenant_id: str, run_id: str) -> None:
     """One slice of a run; what is left is taken up by the next look of the tick."""
     with tenant_scope(tenant_id):
         with transaction.atomic():
-            run = Run.objects.select_related("flow__source", "flow__target", "flow__mapping").get(pk=run_id)
+            run = Run.objects.get(pk=run_id)
         outcome = carry_out(run, until=slice_end())
         if isinstance(outcome, Later):
             log.info("run %s goes on at %s: %s", run_id, outcome.at or "a person's word", outcome.why)

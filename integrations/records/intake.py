@@ -68,7 +68,7 @@ def _sweep(
         _begin(stream, facts_edition=facts.shape.edition, full=full, since=since)
     while True:
         check_time(until)
-        cursor = Cursor(mark=None if stream.sweep_full else stream.mark, page=stream.page or None)
+        cursor = Cursor(mark=None if stream.sweep_full else stream.mark or None, page=stream.page or None)
         asked_at = timezone.now()
         request = kind.dialect.ask(facts, cursor, site)
         answer = line.send(connection, request, before=stream.leased_until)
@@ -88,20 +88,20 @@ def _begin(stream: Stream, *, facts_edition: int, full: bool, since: datetime) -
     """Go on with the sweep that was begun, unless everything is to be read and it was not meant to."""
     stream.refresh_from_db()
     outdated = stream.edition != facts_edition
-    wants_full = outdated or stream.mark is None or (full and not _fully(stream, since))
+    wants_full = outdated or not stream.mark or (full and not _fully(stream, since))
     if stream.sweep_started_at is not None and (stream.sweep_full or not wants_full):
         return
     stream.sweep, stream.sweep_full, stream.sweep_started_at = stream.sweep + 1, wants_full, timezone.now()
-    stream.page, stream.next_mark, stream.edition = None, None, facts_edition
+    stream.page, stream.next_mark, stream.edition = "", "", facts_edition
     _save(stream)
 
 
 def _move_on(stream: Stream, page: Page) -> None:
     """The page token moves each page; the mark of a sweep's first page becomes the since-mark at its end."""
-    stream.next_mark = stream.next_mark or page.mark
-    stream.page = page.next
+    stream.next_mark = stream.next_mark or page.mark or ""
+    stream.page = page.next or ""
     if page.next is None:
-        stream.mark, stream.next_mark = stream.next_mark or stream.mark, None
+        stream.mark, stream.next_mark = stream.next_mark or stream.mark, ""
         stream.swept_at = stream.sweep_started_at
         if stream.sweep_full:
             stream.fully_swept_at = stream.sweep_started_at

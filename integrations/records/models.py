@@ -17,10 +17,10 @@ class Stream(TenantOwned, Leased):
     object = models.SlugField(max_length=60)
     feed_no = models.BigIntegerField(default=0)
     edition = models.IntegerField(default=0)
-    mark = models.TextField(null=True)
+    mark = models.TextField(blank=True)
     # A sweep in progress: where it is, and what the since-mark becomes when it ends.
-    page = models.TextField(null=True)
-    next_mark = models.TextField(null=True)
+    page = models.TextField(blank=True)
+    next_mark = models.TextField(blank=True)
     sweep = models.BigIntegerField(default=0)
     sweep_full = models.BooleanField(default=False)
     sweep_started_at = models.DateTimeField(null=True)

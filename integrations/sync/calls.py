@@ -55,9 +55,11 @@ def facts_of(run: Run) -> Facts:
 
 
 def next_items(run: Run) -> list[Item]:
-    """The next batch of planned items, in the order in which they were planned."""
-    planned = Item.objects.filter(run=run, state=Item.State.PLANNED).select_related("record").order_by("pk")
-    return list(planned[: facts_of(run).batch])
+    """The next batch of planned items, of one operation, in the order in which they were planned."""
+    with transaction.atomic():
+        planned = Item.objects.filter(run=run, state=Item.State.PLANNED).select_related("record").order_by("pk")
+        items = list(planned[: facts_of(run).batch])
+    return [item for item in items if item.operation == items[0].operation]
 
 
 def prepare(run: Run, items: Sequence[Item]) -> Call | None:
@@ -137,6 +139,7 @@ def back_to_prepared(run: Run, call: Call, words: str) -> None:
         _intents(call).update(state=Intent.State.READY)
 
 
+@transaction.atomic
 def unfinished(run: Run) -> list[Call]:
     """The calls into this run's target object that some worker left before they were settled, oldest first.
 
@@ -171,11 +174,12 @@ def look_up(run: Run, call: Call) -> Answer:
     with transaction.atomic():
         run.renew(seconds=request.timeout + MARGIN)
         question.save()
-    answer = line.send(run.flow.target, request, before=run.leased_until)
+    answer = line.send(run.flow.target, request, before=run.leased_until, batch=True)
     if isinstance(answer, Pending):
         raise after(answer.after, "the vendor has not answered the look-up yet")
     keep_answer(run, question, answer)
-    Call.objects.filter(pk=question.pk).update(state=Call.State.SETTLED)
+    with transaction.atomic():
+        Call.objects.filter(pk=question.pk).update(state=Call.State.SETTLED)
     return answer
 
 
@@ -193,7 +197,8 @@ def request_of(call: Call) -> Request:
 
 def answer_of(call: Call) -> Answer:
     """The answer exactly as it was kept."""
-    assert call.status is not None and call.answered_at is not None
+    if call.status is None or call.answered_at is None:
+        raise ValueError(f"{call} has no answer yet.")
     return Answer(
         status=call.status,
         headers=call.answer_headers,
@@ -208,6 +213,7 @@ def intents_of(call: Call) -> list[Intent]:
     return [row.intent for row in rows]
 
 
+@transaction.atomic
 def writes_of(run: Run, call: Call) -> list[Write]:
     """What the call's request was composed of."""
     return _writes(run, intents_of(call))

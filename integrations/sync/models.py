@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 
 from django.db import models
 from django.db.models import Q
@@ -104,7 +103,7 @@ class Run(TenantOwned, Leased):
     def __str__(self) -> str:
         return f"{self.flow}, {self.created_at:%Y-%m-%d %H:%M}"
 
-    def count(self, more: Mapping[str, int]) -> None:
+    def count(self, more: dict[str, int]) -> None:
         """Add to the run's counts. Inside the transaction of what is counted."""
         counts = Counter(self.counts)
         counts.update(more)

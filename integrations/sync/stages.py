@@ -16,7 +16,7 @@ from integrations.records import issues
 from integrations.records.keep import Kept
 from integrations.records.models import Issue
 from integrations.sync.brakes import unusual
-from integrations.sync.models import Item, Run
+from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.reconcile import Totals
 from integrations.wire.errors import ConsentLost, OutOfLimits, TryLater, VendorError
@@ -50,6 +50,7 @@ def begin(run: Run) -> bool:
         if not run.claim(seconds=LEASE):
             return False
         run.refresh_from_db()
+        run.flow = Flow.objects.select_related("source", "target", "mapping").get(pk=run.flow_id)
         if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
             run.release()
             return False

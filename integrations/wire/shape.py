@@ -129,7 +129,10 @@ class Shape(Generic[R]):
         told = [*identity, *(_read_only(ours, theirs) for ours, theirs in others.items() if theirs is not None)]
         self.fields: tuple[F | Fixed | Lines, ...] = (*told, *fields)
         self._identity = frozenset(part.theirs for part in identity)
-        self._table = _Table(record_type, self.fields, ignore, _Ways(false_is_empty, cleared))
+        ways = _Ways(false_is_empty, cleared)
+        self._table = _Table(record_type, self.fields, ignore, ways)
+        self._name = _Table(record_type, identity[:1], (), ways)
+        self._name.has_extra = False
 
     def __repr__(self) -> str:
         return f"<Shape of {self.record_type.__name__}, edition {self.edition}>"
@@ -144,6 +147,13 @@ class Shape(Generic[R]):
             raise ShapeError(self._table.theirs_of(path) or self.record_type.__name__, message) from error
         except (TypeError, ValueError) as error:  # a record's own checks
             raise ShapeError(self.record_type.__name__, str(error)) from error
+
+    def external_id(self, payload: Payload) -> str:
+        """The id in a payload, without reading the rest. Raises ShapeError where it has none."""
+        name = self._name.values(payload, "").get("external_id")
+        if not name:
+            raise ShapeError(self.fields[0].theirs or "the record", "the record has no id")
+        return str(name)
 
     def write(self, record: R, *, only: Collection[str] | None = None) -> Payload:
         """The payload that makes this record, or only the members of those top-level fields of ours.
