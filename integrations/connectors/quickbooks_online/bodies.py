@@ -12,7 +12,7 @@ from integrations.wire.errors import Refused, VendorError
 from integrations.wire.site import Site
 from integrations.wire.stream import Stream
 
-from .documents import booked
+from .documents import booked, is_bundle
 from .quirks import mark_in, mark_of, with_mark
 from .requirements import refusal_of
 
@@ -44,7 +44,8 @@ def _creation(stream: Stream, write: Write, site: Site) -> Body:
     body = stream.shape.write(_prepared(write))
     if issubclass(stream.shape.record_type, Document):
         body["PrivateNote"] = with_mark(body.get("PrivateNote"), mark_of(write.key))
-    body.update({name: value for name, value in stream.facts.get("made_with", {}).items() if name not in body})
+    if body.get("Type") == "Inventory":  # stock is counted from nothing, or from what the record's extra says
+        body = {"TrackQtyOnHand": True, "QtyOnHand": 0, **body}
     return _for_company(body, site)
 
 
@@ -60,7 +61,15 @@ def _changes(stream: Stream, write: Write, site: Site) -> Body:
     mark = mark_in((write.raw or {}).get("PrivateNote"))
     if "PrivateNote" in body and mark:
         body["PrivateNote"] = with_mark(body["PrivateNote"], mark)
-    return _for_company(_emptied(body), site)
+    return _for_company(_emptied(body, write.raw or {}), site)
+
+
+def _refuse_changed_bundles(there: Document, wanted: Document) -> None:
+    known = {line.external_id: line for line in there.lines if is_bundle(line)}
+    for line in wanted.lines:
+        was = known.get(line.external_id)
+        if was is not None and (was.quantity, was.net_amount) != (line.quantity, line.net_amount):
+            raise ValueError(f"the line of the bundle {line.description or line.external_id} cannot be changed")
 
 
 def _prepared(write: Write) -> Record:
@@ -88,22 +97,38 @@ def _for_company(body: Body, site: Site) -> Body:
 
 
 # Only a text can be emptied, by "": a sparse update takes a missing member as unchanged, and has no null.
-_NEVER_EMPTY = ("Ref", "Date", "Price", "Cost", "Rate", "Days", "Due", "Percent", "Taxable", "Active")
+_NEVER_EMPTY = ("Ref", "Date", "Price", "Cost", "Rate", "Days", "Due", "Percent", "Taxable", "Active", "Included")
 
 
-def _emptied(body: Body) -> Body:
+def _emptied(body: Body, raw: Body) -> Body:
+    """The changes with only those texts emptied that are there to be emptied."""
+    body = {name: value for name, value in _fewer(body, raw).items() if name != "Line"} | (
+        {"Line": [_without_empty(line) for line in body["Line"]]} if "Line" in body else {}
+    )
     fixed = [name for name, value in body.items() if value == "" and name.endswith(_NEVER_EMPTY)]
     if fixed:
         raise ValueError(f"QuickBooks offers no way to empty {', '.join(fixed)}: give it another value instead")
-    if "Line" in body:  # lines are replaced whole, so that what is missing is empty
-        body = {**body, "Line": [_pruned(line) for line in body["Line"]]}
     return body
 
 
-def _pruned(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _pruned(each) for name, each in value.items() if each != ""}
-    return value
+def _fewer(value: Body, there: Any) -> Body:
+    """`value` without the empty texts whose place is empty there already."""
+    kept: Body = {}
+    for name, each in value.items():
+        theirs = there.get(name) if isinstance(there, Mapping) else None
+        if isinstance(each, Mapping):
+            if inner := _fewer(dict(each), theirs):
+                kept[name] = inner
+        elif each != "" or theirs not in (None, ""):
+            kept[name] = each
+    return kept
+
+
+def _without_empty(line: Any) -> Any:
+    """A line without its empty members: lines are replaced whole, so that what is missing is empty."""
+    if isinstance(line, Mapping):
+        return {name: _without_empty(each) for name, each in line.items() if each != ""}
+    return line
 
 
 def _not_sent(why: str) -> Refused:

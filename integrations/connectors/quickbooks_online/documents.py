@@ -54,6 +54,10 @@ def booked(document: D) -> D:
 def _booked_line(line: Line, document: Document, place: int) -> Line:
     if line.line_type == "text":
         return line
+    if is_bundle(line):
+        if line.external_id is None:
+            raise ValueError(f"line {place} is a bundle: QuickBooks bundles cannot be made, only kept")
+        return line
     if line.line_type == "shipping" and line.item is None:
         line = replace(line, item=Ref(external_id=SHIPPING_ITEM))
     if _is_plain_discount(line):
@@ -67,6 +71,11 @@ def _booked_line(line: Line, document: Document, place: int) -> Line:
         return _priced(replace(line, gross_amount=gross, net_amount=net, unit_price=None), currency)
     net = _whole_amount(line, line.net_amount, currency, place)
     return _priced(replace(line, gross_amount=None, net_amount=net), currency)
+
+
+def is_bundle(line: Line) -> bool:
+    """Whether a line was read from a bundle (GroupLineDetail), whose parts are in its extra."""
+    return "GroupLineDetail" in line.extra
 
 
 def _is_plain_discount(line: Line) -> bool:
@@ -228,7 +237,7 @@ _ITEM_LINE = Lines(
     "Line",
     key="Id",
     when=_kind("SalesItemLineDetail"),
-    fits=lambda line: line.item is not None,
+    fits=lambda line: line.item is not None and not is_bundle(line),
     put=put_lines,
     fields=(
         Fixed("DetailType", "SalesItemLineDetail"),
@@ -280,13 +289,13 @@ _DISCOUNT_LINE = Lines(
 )
 
 # A bundle is read as one line of the bundle's item; its parts stay in the line's extra. It is kept when the document
-# is changed, but never made: its parts would have to be priced as well.
+# is changed, but neither made nor changed: its parts would have to be priced as well.
 _GROUP_LINE = Lines(
     "lines",
     "Line",
     key="Id",
     when=_kind("GroupLineDetail"),
-    fits=lambda line: False,
+    fits=is_bundle,
     fields=(
         _of_type("item"),
         F("item", "GroupLineDetail.GroupItemRef", read=ref, write=None),

@@ -353,14 +353,19 @@ def _applies_to(payload: Payload) -> str | None:
     return {(True, True): "both", (True, False): "sales", (False, True): "purchases"}.get((sales, purchases))
 
 
+def _tax_name(payload: Payload) -> str:
+    name: str = payload.get("Description") or payload["Name"]
+    return name
+
+
 TAX_RATE = Shape(
     TaxRate,
     **ENTITY,
     ignore=NOISE,
     fields=(
         F("code", "Name", write=None),
-        F("name", "", read=lambda payload: payload.get("Description") or payload["Name"], write=None),
-        F("rate_percent", "", read=_rate_percent, write=None),
+        F("name", "", read=_tax_name, write=None, uses=("Description",)),
+        F("rate_percent", "", read=_rate_percent, write=None, uses=("TaxRates", "SalesTaxRateList")),
         F("components", "", read=_components, write=None),
         F("applies_to", "", read=_applies_to, write=None),
         F("active", "Active", write=None),

@@ -1,0 +1,184 @@
+"""What the tests of this connector are about: its streams, a company in the sandbox, and lawful records to send."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from integrations.canonical import (
+    Account,
+    Address,
+    CreditNote,
+    Customer,
+    Invoice,
+    Item,
+    Line,
+    PaymentTerm,
+    PriceSide,
+    Record,
+    Ref,
+)
+from integrations.connectors.quickbooks_online.connector import CONNECTOR
+from integrations.wire.connector import Write
+from integrations.wire.message import Answer, json_body
+from integrations.wire.site import Site
+
+DIALECT = CONNECTOR.dialect
+STREAMS = {stream.name: stream for stream in CONNECTOR.streams}
+KEY = "0198f2c4-6a51-7d2e-9a41-5a3d1be0d001"
+
+
+def site(**settings: Any) -> Site:
+    """A company in the sandbox."""
+    return Site(
+        environment="sandbox",
+        addresses=CONNECTOR.environments["sandbox"],
+        settings={"realmId": "4620816365291", **settings},
+    )
+
+
+US = site(country="US", home_currency="USD")
+UK = site(country="GB", home_currency="GBP")
+
+
+def invoice(*lines: Line, **fields: Any) -> Invoice:
+    """An invoice that can be sent, with the fields that a test is about."""
+    return Invoice(
+        **{
+            "number": "536365",
+            "customer": Ref(external_id="812"),
+            "issued_on": date(2026, 9, 14),
+            "currency": "USD",
+            "line_amounts": "exclusive",
+            "lines": list(lines) or [line()],
+            **fields,
+        }
+    )
+
+
+def line(**fields: Any) -> Line:
+    """A line that can be sent."""
+    given: dict[str, Any] = {"item": Ref(external_id="51"), "quantity": Decimal(6), "unit_price": Decimal("3.39")}
+    return Line(**{**given, **fields})
+
+
+def create(record: Record, key: str = KEY) -> Write:
+    """The wish to make a record."""
+    return Write(key=key, operation="create", record=record)
+
+
+def answer(body: Any, status: int = 200) -> Answer:
+    """An answer with that JSON."""
+    return Answer(status=status, headers={"Content-Type": "application/json"}, body=json_body(body))
+
+
+# --- any record within the model -------------------------------------------------------------------------------------
+
+WORDS = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cs", "Cc"), include_characters="\t\n:'\\&"), max_size=40
+)
+NAMES = WORDS.filter(str.strip)
+IDS = st.integers(1, 99999).map(str)
+REFS = st.builds(Ref, external_id=IDS)
+AMOUNTS = st.decimals(-100000, 100000, places=2)
+PRICES = st.decimals(0, 10000, places=4)
+QUANTITIES = st.decimals(-500, 500, places=3)
+DAYS = st.dates(date(2000, 1, 1), date(2099, 12, 31))
+ADDRESSES = st.builds(
+    Address,
+    line1=WORDS,
+    line2=st.none() | WORDS,
+    city=st.none() | WORDS,
+    country=st.none() | st.sampled_from(["US", "GB"]),
+    country_name=st.none() | WORDS,
+)
+
+
+def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | strategy
+
+
+SALES_LINES = st.one_of(
+    st.builds(
+        Line,
+        line_type=st.sampled_from(["item", "charge", "shipping", "discount"]),
+        item=REFS,
+        description=maybe(WORDS),
+        quantity=maybe(QUANTITIES),
+        unit_price=PRICES,
+        price_base_quantity=maybe(st.sampled_from([Decimal(1), Decimal(100)])),
+        discount_percent=maybe(st.decimals(0, 100, places=1)),
+        net_amount=maybe(AMOUNTS),
+        tax_rate=maybe(REFS),
+        tax_percent=st.sampled_from([Decimal(0), Decimal(20), Decimal("8.25")]),
+        service_on=maybe(DAYS),
+    ),
+    st.builds(Line, line_type=st.just("text"), description=WORDS),
+    st.builds(Line, line_type=st.just("discount"), net_amount=st.decimals(-100, 0, places=2)),
+    st.builds(Line, line_type=st.just("shipping"), net_amount=st.decimals(0, 100, places=2)),
+)
+DOCUMENT: dict[str, st.SearchStrategy[Any]] = {
+    "number": maybe(st.text("ABC-0123456789", min_size=1, max_size=21)),
+    "customer": REFS,
+    "issued_on": DAYS,
+    "currency": st.sampled_from(["USD", "GBP", "JPY"]),
+    "exchange_rate": maybe(st.decimals(Decimal("0.001"), 1000, places=6)),
+    "line_amounts": st.sampled_from(["exclusive", "inclusive", "no_tax"]),
+    "lines": st.lists(SALES_LINES, min_size=1, max_size=6),
+    "memo": maybe(WORDS),
+    "customer_note": maybe(WORDS),
+    "payment_term": maybe(REFS),
+    "billing_address": maybe(ADDRESSES),
+    "shipping_address": maybe(ADDRESSES),
+    "discount_total": maybe(st.decimals(0, 100, places=2)),
+    "total": maybe(AMOUNTS),
+    "status": st.just("open"),
+}
+RECORDS: dict[str, st.SearchStrategy[Any]] = {
+    "invoice": st.builds(Invoice, **DOCUMENT, due_on=maybe(DAYS)),
+    "credit_note": st.builds(CreditNote, **DOCUMENT),
+    "customer": st.builds(
+        Customer,
+        name=NAMES,
+        number=maybe(WORDS),
+        legal_name=maybe(WORDS),
+        given_name=maybe(WORDS),
+        family_name=maybe(WORDS),
+        email=maybe(st.just("ines@okafor.example")),
+        phone=maybe(st.just("+1 206 555 0142")),
+        website=maybe(st.just("https://okafor.example")),
+        billing_address=maybe(ADDRESSES),
+        shipping_address=maybe(ADDRESSES),
+        currency=maybe(st.sampled_from(["USD", "GBP"])),
+        tax_exempt=maybe(st.booleans()),
+        payment_term=maybe(REFS),
+        parent=maybe(REFS),
+        notes=maybe(WORDS),
+        balance=maybe(AMOUNTS),
+        active=st.booleans(),
+    ),
+    "item": st.builds(
+        Item,
+        name=NAMES,
+        item_type=st.sampled_from(["service", "non_inventory", "charge"]),
+        sku=maybe(WORDS),
+        description=maybe(WORDS),
+        sale=st.builds(PriceSide, price=maybe(PRICES), account=REFS, tax_rate=maybe(REFS)),
+        purchase=maybe(st.builds(PriceSide, price=PRICES, description=maybe(WORDS))),
+        active=st.booleans(),
+    ),
+    "account": st.builds(
+        Account,
+        name=NAMES,
+        number=maybe(st.just("4010")),
+        classification=st.just("income"),
+        type=st.sampled_from(["sales", "bank", "inventory", "tax_liability", "expense"]),
+        description=maybe(WORDS),
+        parent=maybe(REFS),
+        balance=maybe(AMOUNTS),
+    ),
+    "payment_term": st.builds(PaymentTerm, name=st.just("Net 30"), due_days=maybe(st.integers(0, 120))),
+}

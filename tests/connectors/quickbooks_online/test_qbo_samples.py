@@ -1,0 +1,90 @@
+"""The samples: payloads written by us after the contract, and the records that they mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import integrations.connectors.quickbooks_online.connector as home
+from integrations.canonical import decode, to_plain
+from integrations.canonical.laws import broken_laws
+from integrations.wire.connector import Write
+from integrations.wire.message import json_body
+from tests.connectors.quickbooks_online import made, oracle
+
+SAMPLES = sorted((Path(home.__file__).parent / "samples").glob("*.json"))
+
+
+@pytest.fixture(params=SAMPLES, ids=lambda path: path.stem)
+def sample(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return {"stream": made.STREAMS[request.param.stem.split(".")[0]], **oracle.EXACT.decode(request.param.read_bytes())}
+
+
+def test_every_stream_has_a_sample() -> None:
+    assert {path.stem.split(".")[0] for path in SAMPLES} == set(made.STREAMS)
+
+
+def test_a_sample_names_its_source(sample: dict[str, Any]) -> None:
+    assert sample["source"]
+
+
+def test_a_sample_reads_to_its_record(sample: dict[str, Any]) -> None:
+    stream = sample["stream"]
+    expected = decode(stream.kind, json_body(sample["record"]))
+    assert stream.shape.read(sample["payload"]) == expected
+
+
+def test_a_sample_keeps_the_laws(sample: dict[str, Any]) -> None:
+    assert broken_laws(sample["stream"].shape.read(sample["payload"])) == []
+
+
+def test_writing_back_what_was_read_leaves_the_record_as_it_is(sample: dict[str, Any]) -> None:
+    stream, payload = sample["stream"], sample["payload"]
+    if "update" not in stream.writes or payload.get("Type") == "Category":
+        pytest.skip("QuickBooks makes these itself")
+    record = stream.shape.read(payload)
+    only = frozenset(name for name in record.__struct_fields__ if getattr(record, name) and name != "currency") - {
+        "extra"
+    }
+    write = Write(
+        key=made.KEY, operation="update", record=record, external_id=payload["Id"], raw=payload, only=frozenset(only)
+    )
+    request = made.DIALECT.compose(stream, [write], made.KEY, made.UK)
+    sent = oracle.EXACT.decode(request.body)
+    again = stream.shape.read(
+        {**payload, **sent, "Line": _with_subtotals(sent.get("Line", payload.get("Line")), payload)}
+    )
+    assert _nameless(to_plain(again)) == _nameless(to_plain(record))
+
+
+@oracle.needs_specs
+def test_a_sample_is_as_the_schema_says(sample: dict[str, Any]) -> None:
+    payload = {name: value for name, value in sample["payload"].items() if name != "TaxRates"}
+    assert [error.message for error in oracle._check(sample["stream"].at).iter_errors(payload)] == []
+
+
+def test_totals_come_straight_from_the_payload(sample: dict[str, Any]) -> None:
+    total = sample["stream"].total
+    if total is not None:
+        assert total(sample["payload"]) == sample["stream"].shape.read(sample["payload"]).total
+
+
+def _with_subtotals(lines: Any, payload: dict[str, Any]) -> Any:
+    """The sent lines with those that QuickBooks adds, where it adds them."""
+    if lines is None:
+        return []
+    kept = iter(line for line in lines if line["DetailType"] != "SubTotalLineDetail")
+    return [line if line["DetailType"] == "SubTotalLineDetail" else next(kept) for line in payload["Line"]]
+
+
+def _nameless(value: Any) -> Any:
+    """A record without the names beside ids, which are never sent."""
+    if isinstance(value, dict):
+        return {
+            name: _nameless(each)
+            for name, each in value.items()
+            if not (name == "name" and set(value) == {"external_id", "name"})
+        }
+    return [_nameless(each) for each in value] if isinstance(value, list) else value
