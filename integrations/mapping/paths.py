@@ -271,5 +271,5 @@ def _names(declared: shape.Type, before: tuple[Step, ...] = ()) -> Iterator[tupl
 
 
 def _instead(word: str, known: Sequence[str]) -> str:
-    near = get_close_matches(word, known, n=3, cutoff=0.6)
+    near = get_close_matches(word, known, n=3)
     return f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(sorted(known))}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +11,7 @@ from integrations.canonical import KINDS
 from integrations.mapping.check import faults, uncovered
 from integrations.mapping.expression import BadExpression, compile_expression
 from integrations.mapping.paths import BadPath, place
-from integrations.mapping.rules import BadRules, Data, Fault, Rules, from_json, questions_of
+from integrations.mapping.rules import BadRules, Data, Fault, Rules, difference, from_json, questions_of
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -156,7 +157,53 @@ def _flow_faults(flow: TemplateFlow, where: str) -> list[Fault]:
     return found
 
 
-def unanswered(template: Template, answers: dict[str, Any]) -> list[Question]:
+def template_difference(old: Template, new: Template) -> list[str]:
+    """What a newer version of a template does otherwise, in sentences: what a tenant is shown before taking it over."""
+    told: list[str] = []
+    before, after = {flow.name: flow for flow in old.flows}, {flow.name: flow for flow in new.flows}
+    for name, flow in after.items():
+        if name not in before:
+            told.append(f"The flow {flow.label} is new.")
+            continue
+        told += [f"{flow.label}: {said}." for said in map(str, difference(before[name].rules, flow.rules))]
+        told += [f"{flow.label}: {said}." for said in _settings_changed(before[name], flow)]
+    told += [f"The flow {flow.label} is gone." for name, flow in before.items() if name not in after]
+    asked = {question.name: question for question in old.questions}
+    for question in new.questions:
+        if question.name not in asked:
+            told.append(f"A new question: {question.label}{'' if question.required else ' (may stay open)'}.")
+        elif question != asked.pop(question.name):
+            told.append(f"The question {question.label} is put differently.")
+    return told + [f"The question {question.label} is no longer asked." for question in asked.values()]
+
+
+def _settings_changed(old: TemplateFlow, new: TemplateFlow) -> Iterator[str]:
+    if old.condition != new.condition:
+        yield f"the condition changes from {old.condition or 'none'} to {new.condition or 'none'}"
+    if old.match != new.match:
+        yield f"records are recognised by {_match_in_words(new)} instead of {_match_in_words(old)}"
+    for part in ("source", "target", "schedule", "policy"):
+        if getattr(old, part) != getattr(new, part):
+            yield f"its {part} changes from {_in_words(getattr(old, part))} to {_in_words(getattr(new, part))}"
+
+
+def _match_in_words(flow: TemplateFlow) -> str:
+    return ", else ".join(" and ".join(group) for group in flow.match) or "nothing"
+
+
+def _in_words(value: str | Data) -> str:
+    if isinstance(value, str):
+        return value
+    shown = {name: getattr(value, name) for name in value.__struct_fields__}
+    parts = (
+        f"{name.replace('_', ' ')} {', '.join(part) if isinstance(part, tuple) else part}"
+        for name, part in shown.items()
+        if part is not None
+    )
+    return "; ".join(parts) or "none"
+
+
+def unanswered(template: Template, answers: Mapping[str, Any]) -> list[Question]:
     """The questions that must still be answered before the template's flows can run."""
     return [
         question for question in template.questions if question.required and answers.get(question.name) in (None, "")

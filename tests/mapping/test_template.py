@@ -11,7 +11,7 @@ from integrations.canonical.laws import broken_laws
 from integrations.mapping.expression import compile_expression
 from integrations.mapping.rules import BadRules, answered, from_json
 from integrations.mapping.rules import to_plain as as_json
-from integrations.mapping.template import Template, shipped_templates, template_faults, unanswered
+from integrations.mapping.template import Template, shipped_templates, template_difference, template_faults, unanswered
 from integrations.mapping.translate import translate
 
 D = Decimal
@@ -156,3 +156,28 @@ def test_a_wrong_condition_or_match_field_is_named(retail):
 def test_a_template_of_a_wrong_form_is_refused():
     with pytest.raises(BadRules, match="missing required field"):
         from_json("{}", Template)
+
+
+def test_a_newer_version_is_offered_as_sentences(retail):
+    plain = as_json(retail)
+    plain["flows"][0]["rules"]["fields"][3] = {"to": "phone", "from": "phone", "transforms": [{"do": "digits"}]}
+    plain["flows"][2] |= {"condition": "record.status == 'open'", "match": [["number", "customer"]]}
+    plain["flows"][3]["schedule"] = {"cron": "0 6 * * *"}
+    plain["questions"][0]["label"] = "Sales account"
+    plain["questions"].append({"name": "terms", "label": "Usual terms", "answer": "record", "kind": "payment_term"})
+    newer = from_json(msgspec.json.encode(plain), Template)
+    assert template_difference(retail, retail) == []
+    assert template_difference(retail, newer) == [
+        "Customers: phone changes from phone, single blanks to phone, digits only.",
+        "Invoices: the condition changes from record.status not in ['draft', 'void'] to record.status == 'open'.",
+        "Invoices: records are recognised by number and customer instead of number.",
+        "Credit notes: its schedule changes from every minutes 15 to cron 0 6 * * *.",
+        "The question Sales account is put differently.",
+        "A new question: Usual terms.",
+    ]
+
+
+def test_flows_that_come_and_go_are_told(retail):
+    fewer = msgspec.structs.replace(retail, flows=retail.flows[:3])
+    assert template_difference(retail, fewer) == ["The flow Credit notes is gone."]
+    assert template_difference(fewer, retail) == ["The flow Credit notes is new."]
