@@ -115,12 +115,8 @@ def _figures(part: type[Exact]) -> tuple[Callable[[Any], tuple[Any, ...]] | None
             decimals.append(name)
         if datetime in members:
             moments.append(name)
-    take: Callable[[Any], tuple[Any, ...]] | None = None
-    if len(decimals) == 1:
-        only = attrgetter(decimals[0])
-        take = lambda part: (only(part),)  # noqa: E731
-    elif decimals:
-        take = attrgetter(*decimals)
+    # The first is taken twice: a getter of one name would give no tuple.
+    take = attrgetter(decimals[0], *decimals) if decimals else None
     return take, tuple(moments), "extra" in part.__struct_fields__
 
 
