@@ -2,7 +2,8 @@
 
 It knows no vendor. Its requests are
   READ <folder>  params: pattern, reading (JSON of `Reading`), grouping (JSON of `Grouping`; without it, documents),
-                 since (a mark), page (a token), keys (JSON list: only these), limit
+                 since (a mark), page (a token), keys (JSON list: only these), limit,
+                 edition (whatever else decides what is made of the rows: another one makes every row news)
   LIST <folder>  params: pattern
 and its answers are JSON: {"state", "files", "documents" or "groups", "problems", "next", "mark"}.
 
@@ -56,7 +57,8 @@ def _read(request: Request, folder: "Folder", pattern: str, *, spool: Path, dead
     params = request.params
     reading = msgspec.json.decode(params["reading"], type=Reading)
     sweep_out(spool, now=time.time())
-    name = sha256(b"\0".join((str(folder.base).encode(), pattern.encode(), msgspec.json.encode(reading)))).hexdigest()
+    told = (str(folder.base), pattern, msgspec.json.encode(reading).decode(), params.get("edition", ""))
+    name = sha256("\0".join(told).encode()).hexdigest()
     with Spool(spool, name, reading) as rows:
         state, _, place = params.get("page", "").partition(":")
         troubles: list[Trouble] = []

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS document (part INTEGER NOT NULL, key TEXT NOT NULL, l
     rows INTEGER NOT NULL, PRIMARY KEY (key, part)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS document_by_place ON document (part, line);
 CREATE TABLE IF NOT EXISTS held (part INTEGER NOT NULL, key TEXT NOT NULL, line INTEGER NOT NULL,
-    PRIMARY KEY (part, key)) WITHOUT ROWID;
+    is_own INTEGER NOT NULL, PRIMARY KEY (part, key)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS problem (part INTEGER NOT NULL, line INTEGER NOT NULL, key TEXT NOT NULL,
     what TEXT NOT NULL, advice TEXT NOT NULL, raw TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS problem_by_part ON problem (part);
@@ -110,6 +110,7 @@ class Spool:
     def __init__(self, directory: Path, name: str, reading: Reading) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds customers' data
         self._reading = reading
+        self._name = name
         self._file = directory / f"{name}.sqlite"
         self._db = sqlite3.connect(self._file, timeout=60, isolation_level=None)
         self._file.chmod(0o600)
@@ -167,7 +168,8 @@ class Spool:
 
     def remember(self, files: Sequence[tuple[str, str]]) -> str:
         """The digest of the state in which the folder holds these (path, digest), oldest first."""
-        state = sha256("\n".join(digest for _, digest in files).encode()).hexdigest()[:32]
+        content = "\n".join((self._name, *(digest for _, digest in files)))
+        state = sha256(content.encode()).hexdigest()[:32]
         with self._writing():
             self._db.execute("DELETE FROM state WHERE digest = ?", (state,))
             self._db.executemany(
@@ -406,7 +408,7 @@ class Filling:
         keys: dict[str, str] = {}  # of the cells in this batch: documents have many rows
         batch: list[tuple[int, str, int, int, str]] = []
         above: str | None = None
-        waiting: list[tuple[BadRow, str]] = []  # bad rows whose lower neighbour is not known yet
+        waiting: list[BadRow] = []  # bad rows whose lower neighbour is not known yet
         rows = 0
         for row in table:
             cells = row.cells
@@ -432,14 +434,14 @@ class Filling:
                 sure = bool(key) and (key_at == 0 or key == above)
                 self._problem(row, key)
                 if key:
-                    self._hold(key, row.line)
+                    self._hold(key, row.line, is_own=True)
                 if above is not None and (row.cut or not sure):
-                    self._hold(above, row.line)
+                    self._hold(above, row.line, is_own=False)
                 if not sure:
-                    waiting.append((row, key))
+                    waiting.append(row)
                 continue
-            for bad, _ in waiting:
-                self._hold(key, bad.line)
+            for bad in waiting:
+                self._hold(key, bad.line, is_own=False)
             waiting.clear()
             batch.append((self._part, key, row.line, row.last, _text(cells)))
             above = key
@@ -465,8 +467,8 @@ class Filling:
                 "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?)", (self._part, row.line, key, what, row.advice, row.raw)
             )
 
-    def _hold(self, key: str, line: int) -> None:
-        self._db.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?)", (self._part, key, line))
+    def _hold(self, key: str, line: int, *, is_own: bool) -> None:
+        self._db.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?)", (self._part, key, line, is_own))
 
     def finish(self) -> None:
         """Tell the documents apart, and name those that are held back."""
@@ -479,8 +481,7 @@ class Filling:
             "INSERT OR IGNORE INTO document SELECT part, key, line, 0 FROM held WHERE part = ?", (self._part,)
         )
         neighbours = self._db.execute(
-            "SELECT key, line FROM held h WHERE part = ? AND NOT EXISTS (SELECT 1 FROM problem p "
-            "WHERE p.part = h.part AND p.key = h.key) ORDER BY line LIMIT ?",
+            "SELECT key, line FROM held WHERE part = ? AND NOT is_own ORDER BY line LIMIT ?",
             (self._part, PROBLEMS_SHOWN),
         ).fetchall()
         for key, line in neighbours:

@@ -1,6 +1,7 @@
 """Files as a source: exports of sales in a folder, read by a layout that the tenant confirms."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -33,7 +34,13 @@ class Files(Dialect):
 
     def _request(self, stream: Stream, site: Site, **params: str | None) -> Request:
         layout = layout_at(site)
-        asked = {"pattern": layout.pattern, "reading": _json(reading(layout)), "limit": str(stream.page_size), **params}
+        asked = {
+            "pattern": layout.pattern,
+            "reading": _json(reading(layout)),
+            "edition": _edition(layout, site),
+            "limit": str(stream.page_size),
+            **params,
+        }
         if stream.name in ("customer", "item"):
             asked["grouping"] = _json(grouping(layout, stream.name))
         return Request(
@@ -86,6 +93,12 @@ def layout_at(site: Site) -> Layout:
     if isinstance(chosen, str) and chosen in READY:
         return READY[chosen]
     return layout_of(chosen)
+
+
+def _edition(layout: Layout, site: Site) -> str:
+    """Changes with the layout and the settings, for then every row may mean something else."""
+    said = [site.settings.get(name) or "" for name in ("default_customer", "home_currency")]
+    return sha256(msgspec.json.encode([layout, said])).hexdigest()
 
 
 def reading(layout: Layout) -> Reading:

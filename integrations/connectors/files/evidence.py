@@ -132,11 +132,10 @@ def numbers(cells: Iterable[str]) -> Finding[Numbers]:
     unclear = ""
     for given in cells:
         cell = given.strip().replace("\u00a0", " ")
-        if found := _BOTH.fullmatch(cell):
-            if found[1] != found[2]:
-                votes.setdefault(found[2], cell)
-                thousands.setdefault(found[1], cell)
-        elif found := _GROUPS.fullmatch(cell):
+        if found := _GROUPS.fullmatch(cell):
+            thousands.setdefault(found[1], cell)
+        elif found := _BOTH.fullmatch(cell):
+            votes.setdefault(found[2], cell)
             thousands.setdefault(found[1], cell)
         elif found := _EITHER.fullmatch(cell):
             if len(found[3]) == 3 and len(found[1]) <= 3 and found[1] != "0":

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from integrations.connectors.files import evidence, records
-from integrations.connectors.files.layout import BadLayout, Layout, in_words, layout_of, plain
+from integrations.connectors.files.layout import TARGETS, BadLayout, Layout, in_words, layout_of, plain
 from integrations.connectors.files.ready import READY
 from integrations.wire.cells import in_words as date_in_words
 from integrations.wire.cells import tidy
@@ -115,7 +115,6 @@ def sniff(source: Path | bytes, *, name: str = "") -> Proposal:
     form, rows = _format(sample, reasons, questions)
     body = rows[1:] if form.header else rows
     columns = tuple(cell.strip() for cell in rows[0]) if form.header else form.names
-    numbers = evidence.numbers(cell for row in body for cell in row)
     found_dates = _date_columns(columns, body)
 
     fitting = next((layout for layout in READY.values() if _fits(layout, columns)), None)
@@ -129,7 +128,7 @@ def sniff(source: Path | bytes, *, name: str = "") -> Proposal:
         if not any(entry["to"] == "document.currency" for entry in layout["columns"]):
             reasons.append("No column names the currency: the connection's home currency counts.")
     layout["format"] = msgspec.to_builtins(form)
-    _settle_numbers(layout, numbers, reasons, questions)
+    _settle_numbers(layout, _figures(layout, columns, body), reasons, questions)
     _settle_dates(layout, found_dates, reasons, questions)
     draft = Proposal(
         layout={}, ready=fitting.name if fitting else None, reasons=tuple(reasons), questions=(), columns=columns,
@@ -239,6 +238,15 @@ _MEANINGS = {
     "line.quantity": "the quantity",
     "line.unit_price": "the price of one unit",
 }
+
+
+def _figures(
+    layout: Mapping[str, Any], columns: Sequence[str], body: Sequence[Sequence[str]]
+) -> evidence.Finding[evidence.Numbers]:
+    """How numbers are written, judged by the columns of quantities and amounts; by all where none is known yet."""
+    known = [entry["column"] for entry in layout["columns"] if TARGETS.get(entry["to"]) == "number"]
+    places = [at for at, column in enumerate(columns) if column in known or not known]
+    return evidence.numbers(row[at] for row in body for at in places if at < len(row))
 
 
 def _settle_numbers(

@@ -1,7 +1,8 @@
 """A tenant's folder, and what a whole sweep over it brings."""
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import pytest
 from integrations.canonical.record import Record
 from integrations.connectors.files.connector import CONNECTOR
 from integrations.wire import files
+from integrations.wire.connector import Company
+from integrations.wire.message import Request, json_of
 from integrations.wire.site import Site
-from integrations.wire.stream import FETCHED, Cursor, Problem
+from integrations.wire.stream import FETCHED, Cursor, Page, Problem
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 
@@ -54,28 +57,43 @@ class Inbox:
         return replace(self, settings={**self.settings, **settings})
 
     def put(self, name: str, content: str | bytes, *, age: float = 60.0) -> Path:
-        """Write a file that is `age` seconds old; text gets the header of Online Retail unless it has its own."""
-        import os
-
+        """Write a file that is `age` seconds old."""
         file = self.path / name
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         moment = time.time() - age
         os.utime(file, (moment, moment))
         return file
 
-    def sweep(self, stream_name: str = "invoice", *, mark: str | None = None) -> Sweep:
-        stream, dialect, site = CONNECTOR.stream(stream_name), CONNECTOR.dialect, self.site
-        sweep, cursor = Sweep(), Cursor(mark=mark)
+    def request(self, stream_name: str, cursor: Cursor = Cursor()) -> Request:  # noqa: B008 - a frozen value
+        return CONNECTOR.dialect.ask(CONNECTOR.stream(stream_name), cursor, self.site)
+
+    def pages(self, stream_name: str, *, mark: str | None = None) -> Iterator[Page]:
+        cursor = Cursor(mark=mark)
         while True:
-            answer = files.send(dialect.ask(stream, cursor, site), root=self.root, spool=self.spool)
-            page = dialect.read(stream, cursor, answer, site)
+            answer = files.send(self.request(stream_name, cursor), root=self.root, spool=self.spool)
+            page = CONNECTOR.dialect.read(CONNECTOR.stream(stream_name), cursor, answer, self.site)
+            yield page
+            if page.next is None:
+                return
+            cursor = Cursor(mark=mark, page=page.next)
+
+    def sweep(self, stream_name: str = "invoice", *, mark: str | None = None) -> Sweep:
+        sweep = Sweep()
+        for page in self.pages(stream_name, mark=mark):
             sweep.raws += page.raws
-            sweep.records += [stream.shape.read(raw) for raw in page.raws]
+            sweep.records += [CONNECTOR.stream(stream_name).shape.read(raw) for raw in page.raws]
             sweep.problems += page.problems
             sweep.mark = sweep.mark or page.mark
-            if page.next is None:
-                return sweep
-            cursor = Cursor(mark=mark, page=page.next)
+        return sweep
+
+    def left_out(self) -> dict[str, int]:
+        """How many rows of the first file were left out, by reason."""
+        answer = json_of(files.send(self.request("invoice"), root=self.root, spool=self.spool))
+        return dict(answer["files"][0]["left_out"])
+
+    def company(self) -> Company:
+        answer = files.send(CONNECTOR.dialect.whoami(self.site), root=self.root, spool=self.spool)
+        return CONNECTOR.dialect.company(answer, self.site)
 
     def fetch(self, stream_name: str, *ids: str) -> list[Record]:
         stream, dialect, site = CONNECTOR.stream(stream_name), CONNECTOR.dialect, self.site

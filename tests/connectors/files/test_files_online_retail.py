@@ -25,7 +25,7 @@ def test_every_document_of_the_real_data_becomes_one_record_that_keeps_all_laws_
     inbox.put(name, (DATA / name).read_bytes())
 
     invoices, credit_notes = inbox.sweep("invoice"), inbox.sweep("credit_note")
-    assert not invoices.problems and not credit_notes.problems
+    assert invoices.problems + credit_notes.problems == []
     assert (len(invoices.records), len(credit_notes.records)) == (documents - credits, credits)
     both = invoices.records + credit_notes.records
     assert len({record.external_id for record in both}) == documents

@@ -48,14 +48,14 @@ def rows() -> list[tuple[str, ...]]:
         if number % 25 == 9:
             customer, country = "", "United Kingdom"  # sold over the counter
         if number % 20 == 19:
-            # Goods of an earlier document come back: half of its first line.
+            # Goods of an earlier document come back: half of its first line that was paid for.
             (code, name, quantity, price), customer, country = sold[number - 12]
             written += _written(
                 f"C{700000 + number}", moment, customer, country, [(code, name, -max(1, quantity // 2), price)]
             )
             continue
         lines = _lines(number)
-        sold[number] = (lines[0], customer, country)
+        sold[number] = (next((line for line in lines if line[3]), lines[0]), customer, country)
         written += _written(str(700000 + number), moment, customer, country, lines)
     return written
 
