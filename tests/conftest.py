@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connections
 from django.test import Client, TransactionTestCase
 
@@ -15,6 +16,10 @@ from plumbing import roles, scope
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests import database
+
+
+# Slow hashing protects real passwords; here it only costs time.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(scope="session")

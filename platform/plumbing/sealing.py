@@ -74,7 +74,7 @@ def unseal(sealed: str, *, place: str) -> str:
     """The text that was sealed for this place; raises CannotOpen."""
     try:
         version, key_id, body = sealed.split(".")
-        raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+        raw = base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True)
     except ValueError:
         raise CannotOpen(f"What is stored in {place} is not a sealed value.") from None
     key = next((key for key in keyring() if key.id == key_id), None)
