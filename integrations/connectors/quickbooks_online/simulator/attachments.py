@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 
@@ -76,8 +77,9 @@ def _parts(request: Request) -> dict[str, bytes]:
     boundary = request.mimetype_params.get("boundary", "")
     parts = {}
     for part in request.get_data(cache=True).split(b"--" + boundary.encode()) if boundary else []:
-        head, found, content = re.sub(rb"\r\n", b"\n", part).partition(b"\n\n")
-        name = re.search(rb'name="([^"]+)"', head)
+        found = re.fullmatch(rb"\s*(.*?)\r?\n\r?\n(.*?)\r?\n", part, re.DOTALL)
+        name = re.search(rb'name="([^"]+)"', found[1]) if found else None
         if found and name:
-            parts[name[1].decode()] = content.strip(b"\n")
+            encoded = b"transfer-encoding: base64" in found[1].lower()
+            parts[name[1].decode()] = base64.b64decode(found[2]) if encoded else found[2]
     return parts

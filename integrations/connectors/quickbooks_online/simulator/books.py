@@ -55,7 +55,7 @@ class Books:
             entity = next((known for known in ENTITIES.values() if known.name.lower() == name.lower()), None)
             if entity is None or not entity.in_cdc:
                 raise Fault("4001", f"QueryValidationError: invalid context declaration: {name}")
-            where = "changed >= ? order by changed desc, cast(id as integer) desc limit ?"
+            where = "changed >= ? order by changed, cast(id as integer) limit ?"  # oldest first (recorded)
             rows = company.store.rows(company.realm, entity.name, where, since, left)
             left -= len(rows)
             shown = [row.body if row.gone else company.show(entity, row) for row in rows]
@@ -136,11 +136,13 @@ class Books:
             raise Fault("500", f"Operation create is not supported for {entity.name}.")
         base = _kept(entity, old.body, sparse=bool(sparse)) if old else {}
         body = _without_blanks({**base, **sent})
+        if entity.name == "Attachable":
+            _check_attachable(company, body)
         company.resolve(entity, body, old.body if old else None)
         if entity.family == "transaction":
             row = self._save_transaction(entity, body, old)
         elif entity.name == "Attachable":
-            row = company.save(entity, _attachable(company, body, old), old)
+            row = company.save(entity, body, old)
         else:
             row = company.save(entity, lists.prepare(company, entity, body, old), old)
         self._did("update" if old else "create", entity.name, row.id)
@@ -239,7 +241,7 @@ def _without_blanks(body: Body) -> Body:
     return clean
 
 
-def _attachable(company: Company, body: Body, old: Row | None) -> Body:
+def _check_attachable(company: Company, body: Body) -> None:
     if not body.get("Note") and not body.get("FileName"):
         raise Fault("2020", "Required parameter Note or FileName is missing in the request", element="Note")
     for ref in body.get("AttachableRef", []):
@@ -252,4 +254,3 @@ def _attachable(company: Company, body: Body, old: Row | None) -> Body:
                 "6000", f"Business Validation Error: {words} {target.get('type')} {target.get('value')}", element=""
             )
         ref.setdefault("IncludeOnSend", False)
-    return body

@@ -134,6 +134,30 @@ class Company:
         self.store.put(self.realm, entity.name, row)
         return row
 
+    def adopt(self, entity: Entity, body: Body) -> Row:
+        """Takes a document over as another company showed it, with its id, version and times; nothing is checked or posted."""
+        times = body.get("MetaData", {})
+        created, changed = (
+            epoch(datetime.fromisoformat(times[name])) if name in times else self.now()
+            for name in ("CreateTime", "LastUpdatedTime")
+        )
+        active = body.get("Active") is not False
+        row = Row(
+            body["Id"],
+            int(body.get("SyncToken", 0)),
+            created,
+            changed,
+            active,
+            False,
+            _content(body, computed=("CurrentBalance", "CurrentBalanceWithSubAccounts")),
+        )
+        self._sign(row)
+        self.store.put(self.realm, entity.name, row)
+        if row.id.isdigit():
+            self.store.raise_counter(f"{self.realm} {entity.sequence or entity.name}", int(row.id))
+        self._claim_name(entity, row)
+        return row
+
     def touch(self, entity: Entity, row: Row, changes: Body, *, new_version: bool) -> Row:
         """Changes what the vendor itself keeps up in a document, such as a balance."""
         version = row.version + 1 if new_version else row.version
@@ -159,8 +183,13 @@ class Company:
     def _claim_name(self, entity: Entity, row: Row) -> None:
         if entity.family not in ("name", "list") or entity.name in ("TaxRate", "TaxCode"):
             return
-        name = row.body.get("FullyQualifiedName") if entity.family == "list" else None
-        name = str(name or row.body.get(entity.label) or row.body.get("DisplayName") or row.body["Code"])
+        # A sub-customer may be called like another customer: the whole name counts (recorded).
+        name = str(
+            row.body.get("FullyQualifiedName")
+            or row.body.get(entity.label)
+            or row.body.get("DisplayName")
+            or row.body["Code"]
+        )
         family = "name" if entity.family == "name" else entity.name
         taken = self.store.run(
             "select kind, id from unique_name where space=? and family=? and name=?", self.realm, family, _folded(name)
@@ -214,8 +243,9 @@ class Company:
             if target == "Customer":
                 raise Fault("6250", f"Customer {id} is inactive", element=name)
             raise Fault("610", INACTIVE, element=name)
-        resolved = {"value": id} if name in NAMELESS else {"value": id, "name": _name_of(row.body)}
-        return resolved | ({"type": ref["type"]} if name == "EntityRef" and "type" in ref else {})
+        if "type" in ref:
+            return {"value": id, "type": ref["type"]}
+        return {"value": id} if name in NAMELESS else {"value": id, "name": _name_of(row.body)}
 
     # money and text
 
@@ -302,9 +332,11 @@ def _name_of(body: Body) -> str:
     return str(body.get("FullyQualifiedName") or body.get("DisplayName") or body.get("Name") or "")
 
 
-def _content(body: Body) -> Body:
+def _content(body: Body, computed: tuple[str, ...] = ()) -> Body:
     return {
-        name: value for name, value in body.items() if name not in ("MetaData", "SyncToken", "sparse", "domain", "Id")
+        name: value
+        for name, value in body.items()
+        if name not in ("MetaData", "SyncToken", "sparse", "domain", "Id", *computed)
     }
 
 

@@ -195,9 +195,11 @@ def _place_in_tree(company: Company, entity: Entity, body: Body) -> None:
     name = body[entity.label]
     parent = body.get("ParentRef")
     if parent:
-        above = company.row(entity, parent["value"]).body["FullyQualifiedName"]
-        body["ParentRef"] = {**parent, "name": above}
-        name = f"{above}:{name}"
+        above = company.row(entity, parent["value"]).body
+        name = f"{above['FullyQualifiedName']}:{name}"
+        if entity.name in ("Customer", "Item"):
+            body["Level"] = above.get("Level", 0) + 1
+        body["ParentRef"] = {"value": parent["value"]}
     body["FullyQualifiedName"] = name
     switch = {"Item": "SubItem", "Class": "SubClass", "Department": "SubDepartment"}.get(entity.name)
     if switch and (parent or entity.name != "Item"):
