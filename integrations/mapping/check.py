@@ -10,7 +10,7 @@ import msgspec
 from integrations.canonical import KINDS
 from integrations.mapping.expression import BadExpression, compile_expression
 from integrations.mapping.paths import BESIDE, EVERY, BadPath, Place, parse, place
-from integrations.mapping.rules import BadRules, Fault, Rule, Rules, is_question
+from integrations.mapping.rules import BadRules, Fault, Rule, Rules, is_question, literal
 from integrations.mapping.transforms import UnknownTransform, transform_called
 from integrations.mapping.values import CONVERT, IN_WORDS, Type, UnfitValue, shown
 
@@ -130,7 +130,7 @@ class Level:
             rule.table is not None
             and self.tables is not None
             and not is_question(rule.table)
-            and rule.table not in self.tables
+            and literal(rule.table) not in self.tables
         ):
             yield "table", f"there is no value table '{rule.table}'"
         for part, value in (("constant", rule.constant), ("default", rule.default)):
@@ -140,7 +140,7 @@ class Level:
                 and not is_question(value)
                 and not (part == "constant" and (rule.table or rule.transforms))
             ):
-                yield from ((part, message) for message in _value_faults(value, target))
+                yield from ((part, message) for message in _value_faults(literal(value), target))
 
     def _source_faults(self, rule: Rule, target: Place) -> Iterator[tuple[str, str]]:
         if rule.expression is not None:

@@ -8,7 +8,8 @@ A template has rules, a tenant has changes to them; `merge` gives what holds. Al
       {"to": "lines", "from": "lines", "each": [{"to": "item", "from": "item"}, {"to": "quantity", "from": "quantity"}]}]}
 
 Within `each`, paths start at the member of the list, and at the whole record where they begin with `record.`. A constant, a
-default or a table's name that begins with @ stands for the answer to a question of the template (@@ for a plain @).
+default or a table's name that begins with @ stands for the answer to a question of the template; `@name?` may stay open.
+A value that itself begins with @ is written with @@.
 """
 
 from __future__ import annotations
@@ -207,7 +208,10 @@ def _compared(old: Iterable[Rule], new: Iterable[Rule], inside: str) -> Iterator
 
 
 def answered(rules: Rules, answers: Mapping[str, Any]) -> Rules:
-    """The rules with the answers in place of the questions; a rule or default whose question has none falls away."""
+    """The rules with the answers in place of the questions.
+
+    Where `@name?` has no answer, the rule or its default falls away; where `@name` has none, it stays, and nothing runs.
+    """
     return replace(rules, fields=_answered(rules.fields, answers))
 
 
@@ -226,9 +230,16 @@ def _answered(rules: Iterable[Rule], answers: Mapping[str, Any]) -> tuple[Rule, 
 
 
 def _answer(value: Any, answers: Mapping[str, Any]) -> Any:
-    if not isinstance(value, str) or not value.startswith("@"):
+    if not is_question(value):
         return value
-    return value[1:] if value.startswith("@@") else answers.get(value[1:])
+    answer = answers.get(_asked(value))
+    if answer in (None, ""):
+        return None if value.endswith("?") else value
+    return f"@{answer}" if isinstance(answer, str) and answer.startswith("@") else answer
+
+
+def _asked(value: str) -> str:
+    return value.removeprefix("@").removesuffix("?")
 
 
 def is_question(value: object) -> bool:
@@ -236,19 +247,23 @@ def is_question(value: object) -> bool:
     return isinstance(value, str) and value.startswith("@") and not value.startswith("@@")
 
 
-def questions_of(rules: Rules) -> set[str]:
-    """The names of the questions whose answers the rules use."""
-    return {
-        str(value)[1:]
-        for rule in _all(rules.fields)
-        for value in (rule.constant, rule.default, rule.table)
-        if is_question(value)
-    }
+def literal(value: Any) -> Any:
+    """A constant, default or table's name as it is meant: `@@home` is @home."""
+    return value[1:] if isinstance(value, str) and value.startswith("@@") else value
+
+
+def questions_of(rules: Rules) -> dict[str, bool]:
+    """The questions whose answers the rules use, by name, and whether one of the rules cannot do without."""
+    needed: dict[str, bool] = {}
+    for rule in _all(rules.fields):
+        for value in filter(is_question, (rule.constant, rule.default, rule.table)):
+            needed[_asked(value)] = needed.get(_asked(value), False) or not value.endswith("?")
+    return needed
 
 
 def tables_of(rules: Rules) -> set[str]:
     """The names of the value tables that the rules use."""
-    return {rule.table for rule in _all(rules.fields) if rule.table and not is_question(rule.table)}
+    return {literal(rule.table) for rule in _all(rules.fields) if rule.table and not is_question(rule.table)}
 
 
 def _all(rules: Iterable[Rule]) -> Iterator[Rule]:
@@ -313,7 +328,7 @@ def in_words(rule: Rule) -> str:
 
 
 def _value_in_words(value: Any) -> str:
-    return f"the answer to '{value[1:]}'" if is_question(value) else shown(value)
+    return f"the answer to '{_asked(value)}'" if is_question(value) else shown(literal(value))
 
 
 def _step_in_words(step: Step) -> str:

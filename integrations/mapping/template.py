@@ -43,10 +43,12 @@ class Schedule(Data, frozen=True, kw_only=True):
 
 
 class Policy(Data, frozen=True, kw_only=True):
-    """What a flow may do and what it does when both sides changed; what is missing in the target is created first or held."""
+    """What a flow may do and who wins; `integrations.sync.policy` says what each word means, and has the same defaults."""
 
-    may: tuple[Literal["create", "update", "void"], ...] = ("create", "update")
+    may: tuple[Literal["create", "update", "void"], ...] = ("create", "update", "void")
     conflicts: Literal["source", "target", "ask"] = "ask"
+    first_match: Literal["source", "target", "ask"] = "source"
+    source_gone: Literal["ask", "void", "leave"] = "ask"
     missing: Literal["create", "hold"] = "hold"
 
 
@@ -109,14 +111,11 @@ def _shipped(path: Path) -> Template:
 
 
 def template_faults(template: Template) -> list[Fault]:
-    """What is wrong with a template: its flows' rules, conditions and match fields, and questions asked but not used."""
-    found: list[Fault] = []
-    known = {question.name for question in template.questions}
-    used: set[str] = set()
+    """What is wrong with a template: its flows' rules, conditions and match fields, and its questions."""
     tables = {question.name for question in template.questions if question.answer == "table"}
+    found: list[Fault] = []
     for position, flow in enumerate(template.flows):
         where = f"flows[{position}]"
-        used |= questions_of(flow.rules)
         found += [
             Fault(where=f"{where}.rules.{fault.where}", field=fault.field, message=fault.message)
             for fault in faults(flow.rules, tables=tables)
@@ -127,19 +126,25 @@ def template_faults(template: Template) -> list[Fault]:
                 for name in uncovered(flow.rules)
             ]
         found += _flow_faults(flow, where)
-    found += [
-        Fault(where="flows", field="", message=f"'@{name}' is no question of the template")
-        for name in sorted(used - known)
-    ]
-    found += [
-        Fault(where="questions", field="", message=f"the answer to '{name}' is not used")
-        for name in sorted(known - used - tables)
-    ]
-    return found + [
-        Fault(where=f"questions[{position}].kind", field="", message="a record is chosen from a kind of records")
-        for position, question in enumerate(template.questions)
-        if question.answer == "record" and question.kind not in KINDS
-    ]
+    return found + [Fault(where="questions", field="", message=message) for message in _question_faults(template)]
+
+
+def _question_faults(template: Template) -> Iterator[str]:
+    known = {question.name: question for question in template.questions}
+    used: dict[str, bool] = {}
+    for flow in template.flows:
+        for name, is_needed in questions_of(flow.rules).items():
+            used[name] = used.get(name, False) or is_needed
+    for name, is_needed in sorted(used.items()):
+        if name not in known:
+            yield f"'@{name}' is no question of the template"
+        elif is_needed and not known[name].required:
+            yield f"'{name}' may stay open, so the rules must say '@{name}?'"
+    for name, question in known.items():
+        if name not in used and question.answer != "table":
+            yield f"the answer to '{name}' is not used"
+        if question.answer == "record" and question.kind not in KINDS:
+            yield f"'{name}' must say of which kind the record is to be"
 
 
 def _flow_faults(flow: TemplateFlow, where: str) -> list[Fault]:

@@ -18,7 +18,7 @@ from integrations.canonical import KINDS
 from integrations.mapping.check import Level, check
 from integrations.mapping.expression import CannotEvaluate, compile_expression
 from integrations.mapping.paths import BESIDE, BadPath, Place, follow, parse, place
-from integrations.mapping.rules import BadRules, Fault, Rule, Rules, questions_of
+from integrations.mapping.rules import BadRules, Fault, Rule, Rules, literal, questions_of
 from integrations.mapping.transforms import CannotTransform, transform_called
 from integrations.mapping.values import CONVERT, UnfitValue, as_text, is_empty, shown
 
@@ -344,6 +344,7 @@ def _put(values: dict[str, Any], steps: Sequence[Any], value: Any) -> None:
 
 
 def _compile(rule: Rule, level: Level) -> Field:
+    rule = replace(rule, constant=literal(rule.constant), default=literal(rule.default), table=literal(rule.table))
     target = level.place_to(rule.to)
     if rule.each:
         below = level.below(rule)

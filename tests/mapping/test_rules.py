@@ -19,6 +19,7 @@ from integrations.mapping.rules import (
     difference,
     from_json,
     from_plain,
+    literal,
     merge,
     questions_of,
     tables_of,
@@ -31,7 +32,7 @@ TEMPLATE = from_plain(
         "to": "invoice",
         "fields": [
             {"to": "number", "from": "number", "required": True},
-            {"to": "customer", "from": "customer", "default": "@walk_in"},
+            {"to": "customer", "from": "customer", "default": "@walk_in?"},
             {"to": "memo", "from": "memo", "transforms": [{"do": "truncate", "with": {"length": 100}}]},
             {
                 "to": "lines",
@@ -198,23 +199,38 @@ def test_a_difference_reads_as_sentences():
 
 
 def test_answers_stand_in_for_questions():
-    assert questions_of(TEMPLATE) == {"walk_in", "income"}
+    assert questions_of(TEMPLATE) == {"walk_in": False, "income": True}
     filled = answered(TEMPLATE, {"walk_in": "77", "income": "4000"})
     assert filled.fields[1].default == "77"
     assert filled.fields[3].each[2].constant == "4000"
-    assert questions_of(filled) == set()
+    assert questions_of(filled) == {}
 
 
-def test_what_has_no_answer_falls_away():
-    filled = answered(TEMPLATE, {})
+@pytest.mark.parametrize(
+    "answers", [{"income": "4000"}, {"income": "4000", "walk_in": ""}, {"income": "4000", "walk_in": None}]
+)
+def test_what_may_stay_open_falls_away(answers):
+    filled = answered(TEMPLATE, answers)
     assert filled.fields[1].default is None
-    assert targets(filled)[-1] == ("lines", ["item", "tax_rate"])
+    assert questions_of(filled) == {}
 
 
-def test_a_plain_at_sign_is_written_twice():
-    rules = Rules(kind_from="item", kind_to="item", fields=(Rule(to="name", constant="@@home"),))
-    assert questions_of(rules) == set()
-    assert answered(rules, {}).fields[0].constant == "@home"
+def test_what_needs_an_answer_stays_until_it_has_one():
+    assert questions_of(answered(TEMPLATE, {"walk_in": "77"})) == {"income": True}
+
+
+def test_a_rule_that_is_only_an_open_answer_falls_away():
+    rules = Rules(
+        kind_from="item", kind_to="item", fields=(Rule(to="unit", constant="@unit?"), Rule(to="name", source="name"))
+    )
+    assert targets(answered(rules, {})) == ["name"]
+
+
+def test_an_answer_that_looks_like_a_question_is_none():
+    filled = answered(TEMPLATE, {"walk_in": "@home", "income": "4000"})
+    assert questions_of(filled) == {}
+    assert literal(filled.fields[1].default) == "@home"
+    assert answered(filled, {"home": "x"}) == filled
 
 
 def test_the_tables_that_rules_use_are_known():

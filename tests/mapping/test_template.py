@@ -11,8 +11,10 @@ from integrations.canonical.laws import broken_laws
 from integrations.mapping.expression import compile_expression
 from integrations.mapping.rules import BadRules, answered, from_json
 from integrations.mapping.rules import to_plain as as_json
+from integrations.mapping.template import Policy as TemplatePolicy
 from integrations.mapping.template import Template, shipped_templates, template_difference, template_faults, unanswered
 from integrations.mapping.translate import translate
+from integrations.sync.policy import policy_of
 
 D = Decimal
 TEMPLATES = shipped_templates()
@@ -137,6 +139,13 @@ def test_a_template_that_asks_for_nothing_it_uses_or_uses_what_it_does_not_ask_i
     assert any("the answer to 'other' is not used" in fault for fault in found)
 
 
+def test_rules_must_cope_with_a_question_that_may_stay_open(retail):
+    plain = as_json(retail)
+    plain["questions"][1]["required"] = False
+    found = template_faults(from_json(msgspec.json.encode(plain), Template))
+    assert [fault.message for fault in found] == ["'tax_code' may stay open, so the rules must say '@tax_code?'"]
+
+
 def test_a_flow_that_may_create_must_fill_what_a_record_needs(retail):
     plain = as_json(retail)
     plain["flows"][2]["rules"]["fields"] = [
@@ -181,3 +190,9 @@ def test_flows_that_come_and_go_are_told(retail):
     fewer = msgspec.structs.replace(retail, flows=retail.flows[:3])
     assert template_difference(retail, fewer) == ["The flow Credit notes is gone."]
     assert template_difference(fewer, retail) == ["The flow Credit notes is new."]
+
+
+def test_a_templates_policy_and_a_flows_policy_have_the_same_defaults():
+    ours, theirs = msgspec.structs.asdict(TemplatePolicy()), policy_of({})
+    assert ours == {name: getattr(theirs, name) for name in ours}
+    assert all(policy_of(as_json(flow.policy)).may == ("create", "update") for flow in TEMPLATES[0].flows)

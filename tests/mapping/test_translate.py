@@ -307,6 +307,10 @@ def test_rules_with_open_questions_do_not_run():
         translated({"to": "receivable_account", "constant": "@income"})
 
 
+def test_a_value_that_begins_with_an_at_sign_is_written_with_two():
+    assert translated({"to": "memo", "constant": "@@home"}).values == {"memo": "@home"}
+
+
 def test_the_source_is_left_as_it_was():
     before = to_plain(from_plain("invoice", INVOICE))
     translated(
