@@ -142,9 +142,11 @@ _NEVER = tuple(
     ipaddress.ip_network(network)
     for network in (
         "168.63.129.16/32",  # Azure's own host services
+        "192.0.0.0/24",  # protocols' own, among them a cloud's metadata
         "192.88.99.0/24",  # 6to4 relays
         "::/96",  # IPv4-compatible, long out of use
         "64:ff9b:1::/48",  # translation inside one's own network
+        "3fff::/20",  # documentation
         "fec0::/10",  # site-local, long out of use
     )
 )

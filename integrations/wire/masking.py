@@ -11,8 +11,9 @@ _TELLING = (
     r"|password|passwd|pwd|secret|token|authorization|cookie|assertion|code_verifier|signature)"
 )
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
-    # The whole word after the scheme, as it stands in an Authorization header.
-    (re.compile(r"\b(bearer|basic|token)\s+[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\1 {HIDDEN}"),
+    # The word after the scheme of an Authorization header; after the plainer two it must look like no word.
+    (re.compile(r"\b(bearer)\s+[A-Za-z0-9._~+/=-]{8,}", re.I), rf"\1 {HIDDEN}"),
+    (re.compile(r"\b((?i:basic|token))\s+(?=\S*(?:\d|=|[a-z][A-Z]))[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
     # name=value, "name": "value", <name>value</name>
     (re.compile(rf"<({_TELLING})(\s[^>]*)?>[^<]*", re.I), rf"<\1>{HIDDEN}"),
     (re.compile(rf"(\b{_TELLING}\"?'?\s*[=:]\s*)(\"[^\"]*\"|'[^']*'|[^\s\"'&,;<>}}]+)", re.I), rf"\1{HIDDEN}"),

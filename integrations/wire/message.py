@@ -66,6 +66,22 @@ class Pending:
     after: float = 5.0
 
 
+def pack(message: Request | Answer) -> bytes:
+    """A message as JSON that can be kept; `unpack_request` and `unpack_answer` make the same message of it."""
+    plain = {name: getattr(message, name) for name in type(message).__dataclass_fields__}
+    return msgspec.json.encode({**plain, "headers": dict(message.headers)}, order="sorted")
+
+
+def unpack_request(packed: bytes) -> Request:
+    """The request that `pack` kept."""
+    return msgspec.json.decode(packed, type=Request)
+
+
+def unpack_answer(packed: bytes) -> Answer:
+    """The answer that `pack` kept."""
+    return msgspec.json.decode(packed, type=Answer)
+
+
 def json_body(obj: Any) -> bytes:
     """JSON as vendors take it: Decimals are JSON numbers with every digit, dates are ISO text."""
     return _EXACT_ENCODER.encode(obj)

@@ -75,12 +75,17 @@ def difference(raw: Payload, members: Payload) -> Payload:
 
 
 def unknown(payload: Payload, known: dict[str, Any], false_is_empty: bool) -> Payload:
-    """The members that the table does not name, with their nesting; empty ones say nothing and are left out."""
+    """The members that `known` does not name, with their nesting; empty ones say nothing and are left out.
+
+    `known` is a tree of names, in which None says that all below is known.
+    """
     rest: Payload = {}
     for name, value in payload.items():
-        if name in known:
-            below = known[name]
-            if below is not None and type(value) is dict and (inside := unknown(value, below, false_is_empty)):
+        below = known.get(name, {})
+        if below is None:
+            continue
+        if below and type(value) is dict:
+            if inside := unknown(value, below, false_is_empty):
                 rest[name] = inside
         elif value not in _EMPTY and not (value is False and false_is_empty):
             rest[name] = copied(value)

@@ -144,13 +144,18 @@ def revoke(auth: OAuth2Code, tokens: Tokens, *, site: Site, client: Client, allo
             members |= {"client_id": client.id, "client_secret": client.secret}
         form, json = (None, members) if auth.revoke_as == "json" else (members, None)
         headers = {"Accept": "application/json"}
-        session.post(address, auth=basic, headers=headers, timeout=LONGEST, data=form, json=json, withhold_token=True)
+        answer = session.post(
+            address, auth=basic, headers=headers, timeout=LONGEST, data=form, json=json, withhold_token=True
+        )
+        if not answer.ok and not (answer.status_code == 400 and answer.json().get("error") in _GONE):
+            raise _unclear(answer.status_code, "")
         return {}
 
-    try:
-        _ask(auth, client, address, allow, ask)
-    except ConsentLost:
-        return
+    _ask(auth, client, address, allow, ask)
+
+
+_GONE = ("invalid_grant", "invalid_token")
+"""How vendors say that the token no longer counts."""
 
 
 def _ask(
@@ -176,7 +181,7 @@ def _ask(
             raise _refusal(error, session.status) from None
         except (requests.RequestException, OSError) as error:
             raise under_way.failed(error) from None
-        except (ValueError, Warning) as error:
+        except (*_UNREADABLE, Warning) as error:
             raise _unclear(session.status, type(error).__name__) from None
         finally:
             session.close()
@@ -197,6 +202,10 @@ class _Session(OAuth2Session):  # type: ignore[misc]  # its base has no types
         if self.status == 429 or not (200 <= self.status < 300 or 400 <= self.status < 500):
             raise _unclear(self.status, response.headers.get("Retry-After", ""))
         return response
+
+
+# What oauthlib and the reading of an answer raise where it is not the JSON object that it should be.
+_UNREADABLE = (ValueError, TypeError, AttributeError, LookupError)
 
 
 def _refusal(error: OAuth2Error, status: int) -> VendorError:

@@ -16,6 +16,7 @@ from werkzeug.wrappers import Request as Visit
 from werkzeug.wrappers import Response
 
 from integrations.canonical.kinds import KINDS
+from integrations.simulation.simulator import ConnectionCut
 from integrations.wire.addresses import Addresses
 from integrations.wire.auth import ApiKey, NoAuth
 from integrations.wire.connector import Company, Connector, Dialect, Done, Failed, Outcome, Setting, Write
@@ -109,8 +110,6 @@ class Acme(Books):
         self.asked.append(f"{visit.method} {visit.full_path.rstrip('?')}")
         status, body = self._serve(visit)
         if self.lose_next_reply and visit.method != "GET":
-            from integrations.simulation.simulator import ConnectionCut
-
             self.lose_next_reply = False
             raise ConnectionCut("hung up")
         answer = Response(json.dumps(body) if body is not None else b"", status, mimetype="application/json")
