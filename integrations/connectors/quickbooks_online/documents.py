@@ -24,6 +24,7 @@ D = TypeVar("D", bound=Document)
 SHIPPING_ITEM = "SHIPPING_ITEM_ID"
 """The item that stands for freight in every company (memory)."""
 
+_CENT = Decimal("0.01")
 _PRICE_STEP = Decimal("0.0000001")
 """QuickBooks keeps unit prices with seven decimals (recorded)."""
 
@@ -68,9 +69,9 @@ def _booked_line(line: Line, document: Document, place: int) -> Line:
     if document.line_amounts == "inclusive":
         gross = _whole_amount(line, line.gross_amount, currency, place)
         net = _net_of(line, gross, currency, place)
-        return _priced(replace(line, gross_amount=gross, net_amount=net, unit_price=None), currency)
+        return _priced(replace(line, gross_amount=gross, net_amount=net, unit_price=None))
     net = _whole_amount(line, line.net_amount, currency, place)
-    return _priced(replace(line, gross_amount=None, net_amount=net), currency)
+    return _priced(replace(line, gross_amount=None, net_amount=net))
 
 
 def is_bundle(line: Line) -> bool:
@@ -128,8 +129,8 @@ def _net_of(line: Line, gross: Decimal, currency: str, place: int) -> Decimal:
     )
 
 
-def _priced(line: Line, currency: str) -> Line:
-    """The line with a price that gives its amount: QuickBooks refuses others (6070).
+def _priced(line: Line) -> Line:
+    """The line with a price that gives its amount to the cent, in any currency: QuickBooks refuses others (6070).
 
     A price that does not, because the line takes something off or the source rounds otherwise, gives way to amount
     over quantity; where even seven decimals do not give the amount, quantity and price are left out.
@@ -145,7 +146,7 @@ def _priced(line: Line, currency: str) -> Line:
     for candidate in (price, net / quantity if quantity else None):
         if candidate is not None:
             stepped = _stepped(candidate)
-            if round_to_minor(quantity * stepped, currency) == net:
+            if (quantity * stepped).quantize(_CENT, rounding=ROUND_HALF_UP) == net:
                 return replace(line, unit_price=stepped)
     return replace(line, quantity=None, unit_price=None)
 

@@ -12,14 +12,22 @@ from integrations.canonical import decode, to_plain
 from integrations.canonical.laws import broken_laws
 from integrations.wire.connector import Write
 from integrations.wire.message import json_body
-from tests.connectors.quickbooks_online import made, oracle
+from tests.connectors.quickbooks_online import contract, made, oracle
 
 SAMPLES = sorted((Path(home.__file__).parent / "samples").glob("*.json"))
 
 
+NOT_WRITTEN = ("tax_rate", "item.category")  # QuickBooks makes these itself
+WRITTEN = [path for path in SAMPLES if not path.stem.startswith(NOT_WRITTEN)]
+
+
 @pytest.fixture(params=SAMPLES, ids=lambda path: path.stem)
 def sample(request: pytest.FixtureRequest) -> dict[str, Any]:
-    return {"stream": made.STREAMS[request.param.stem.split(".")[0]], **oracle.EXACT.decode(request.param.read_bytes())}
+    return loaded(request.param)
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    return {"stream": made.STREAMS[path.stem.split(".")[0]], **oracle.EXACT.decode(path.read_bytes())}
 
 
 def test_every_stream_has_a_sample() -> None:
@@ -40,10 +48,10 @@ def test_a_sample_keeps_the_laws(sample: dict[str, Any]) -> None:
     assert broken_laws(sample["stream"].shape.read(sample["payload"])) == []
 
 
-def test_writing_back_what_was_read_leaves_the_record_as_it_is(sample: dict[str, Any]) -> None:
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.stem)
+def test_writing_back_what_was_read_leaves_the_record_as_it_is(path: Path) -> None:
+    sample = loaded(path)
     stream, payload = sample["stream"], sample["payload"]
-    if "update" not in stream.writes or payload.get("Type") == "Category":
-        pytest.skip("QuickBooks makes these itself")
     record = stream.shape.read(payload)
     only = frozenset(name for name in record.__struct_fields__ if getattr(record, name) and name != "currency") - {
         "extra"
@@ -62,7 +70,7 @@ def test_writing_back_what_was_read_leaves_the_record_as_it_is(sample: dict[str,
 @oracle.needs_specs
 def test_a_sample_is_as_the_schema_says(sample: dict[str, Any]) -> None:
     payload = {name: value for name, value in sample["payload"].items() if name != "TaxRates"}
-    assert [error.message for error in oracle._check(sample["stream"].at).iter_errors(payload)] == []
+    assert contract.answer_problems(200, {sample["stream"].at: payload, "time": "-"}) == []
 
 
 def test_totals_come_straight_from_the_payload(sample: dict[str, Any]) -> None:

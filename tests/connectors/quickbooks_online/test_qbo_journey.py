@@ -1,0 +1,318 @@
+"""The whole connector through our driver against the simulated vendor: connect, write, lose answers, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace as changed
+
+from integrations.canonical import CreditNote, Customer, Invoice, Item, Line, PriceSide, Record, Ref
+from integrations.connectors.quickbooks_online.connector import CONNECTOR
+from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
+from integrations.wire import http
+from integrations.wire.connector import Company, Done, Failed, Outcome, Write
+from integrations.wire.errors import ConsentLost, ContractBroken, Duplicate, Stale, TryLater
+from integrations.wire.message import Answer, Request
+from integrations.wire.site import Site
+from integrations.wire.stream import FETCHED, Cursor, Page
+from tests.mount import mounted
+
+from . import oracle
+
+BASE = "http://quickbooks.simulated"
+DIALECT = CONNECTOR.dialect
+
+
+@dataclass
+class Books:
+    """One company of the simulated vendor, spoken to as the engine does."""
+
+    vendor: QuickBooksOnline
+    site: Site
+    token: str
+    number: int = 0
+
+    def send(self, request: Request) -> Answer:
+        if oracle.SPECS.is_dir():
+            assert oracle.problems(request) == []
+        signed = CONNECTOR.auth.sign(request, {"access_token": self.token})
+        return http.send(signed, site=self.site, allow=(BASE,))
+
+    def company(self) -> Company:
+        return DIALECT.company(self.send(DIALECT.whoami(self.site)), self.site)
+
+    def write(self, name: str, *writes: Write, key: str = "") -> list[Outcome]:
+        self.number += 1
+        request = DIALECT.compose(CONNECTOR.stream(name), writes, key or f"call-{self.number}", self.site)
+        return DIALECT.outcomes(CONNECTOR.stream(name), writes, self.send(request), self.site)
+
+    def make(self, name: str, record: Record) -> Done:
+        (outcome,) = self.write(name, Write(key=f"intent-{self.number}", operation="create", record=record))
+        assert isinstance(outcome, Done), outcome
+        return outcome
+
+    def look_up(self, name: str, *writes: Write) -> list[Outcome | None]:
+        stream = CONNECTOR.stream(name)
+        return DIALECT.found(stream, writes, self.send(DIALECT.look_up(stream, writes, self.site)), self.site)
+
+    def pages(self, name: str, mark: str | None = None, *, page_size: int = 1000) -> list[Page]:
+        stream = replace(CONNECTOR.stream(name), page_size=page_size)
+        pages, cursor = [], Cursor(mark)
+        while True:
+            page = DIALECT.read(stream, cursor, self.send(DIALECT.ask(stream, cursor, self.site)), self.site)
+            pages.append(page)
+            if page.next is None:
+                return pages
+            cursor = Cursor(mark, page.next)
+
+    def read(self, name: str, mark: str | None = None, *, page_size: int = 1000) -> dict[str, Any]:
+        shape = CONNECTOR.stream(name).shape
+        pages = self.pages(name, mark, page_size=page_size)
+        return {raw["Id"]: shape.read(raw) for page in pages for raw in page.raws}
+
+    def fetch(self, name: str, *ids: str) -> list[Any]:
+        stream = CONNECTOR.stream(name)
+        page = DIALECT.read(stream, FETCHED, self.send(DIALECT.fetch(stream, ids, self.site)), self.site)
+        return [stream.shape.read(raw) for raw in page.raws]
+
+
+@pytest.fixture
+def vendor() -> QuickBooksOnline:
+    return QuickBooksOnline(limits=0)
+
+
+@pytest.fixture
+def books(vendor: QuickBooksOnline) -> Iterator[Books]:
+    realm = next(iter(vendor.companies))
+    site = Site(
+        environment="simulator",
+        addresses=CONNECTOR.environments["sandbox"].on(BASE),
+        settings={"realmId": realm},
+    )
+    with mounted(vendor, BASE):
+        opened = Books(vendor, site, vendor.connect(realm)["access_token"])
+        company = opened.company()
+        opened.site = replace(
+            site, settings={"realmId": realm, "country": company.country, "home_currency": company.currency}
+        )
+        yield opened
+
+
+@pytest.fixture
+def customer(books: Books) -> Ref:
+    return Ref(external_id=books.make("customer", Customer(name="Okafor: Garden", number="C-1")).external_id)
+
+
+@pytest.fixture
+def item(books: Books) -> Ref:
+    sales = next(each for each in books.read("account").values() if each.type == "sales")
+    lantern = Item(
+        name="Lantern",
+        item_type="non_inventory",
+        sku="71053",
+        sale=PriceSide(price=Decimal("3.39"), account=Ref(external_id=sales.external_id)),
+    )
+    return Ref(external_id=books.make("item", lantern).external_id)
+
+
+@pytest.fixture
+def sale(customer: Ref, item: Ref) -> Invoice:
+    return Invoice(
+        number="536365",
+        customer=customer,
+        issued_on=date(2026, 9, 14),
+        due_on=date(2026, 10, 14),
+        currency="USD",
+        line_amounts="exclusive",
+        lines=[
+            Line(item=item, description="Lantern", quantity=Decimal(6), unit_price=Decimal("3.39")),
+            Line(item=item, description="Returned", quantity=Decimal(-2), unit_price=Decimal("3.39")),
+            Line(item=item, description="Gift", quantity=Decimal(1), unit_price=Decimal(0)),
+            Line(line_type="text", description="Thank you"),
+        ],
+        memo="Order 88",
+    )
+
+
+def creating(record: Record, key: str = "intent") -> Write:
+    return Write(key=key, operation="create", record=record)
+
+
+def updating(made: Done, record: Record, *only: str) -> Write:
+    return Write(
+        key="change",
+        operation="update",
+        record=record,
+        external_id=made.external_id,
+        version=made.version,
+        only=frozenset(only),
+        raw=made.raw,
+    )
+
+
+def test_the_company_says_who_it_is(books: Books) -> None:
+    company = books.company()
+    assert company.name
+    assert (company.id, company.country, company.currency) == (books.site.settings["realmId"], "US", "USD")
+
+
+def test_an_invoice_is_made_and_read_back_as_it_was_meant(books: Books, sale: Invoice) -> None:
+    made = books.make("invoice", sale)
+    (there,) = books.fetch("invoice", made.external_id)
+    assert (there.number, there.memo, there.due_on) == (sale.number, sale.memo, sale.due_on)
+    assert there.total == Decimal("13.56")
+    counted = [(line.line_type, line.quantity, line.net_amount) for line in there.lines if line.line_type != "subtotal"]
+    assert counted == [
+        ("item", 6, Decimal("20.34")),
+        ("item", -2, Decimal("-6.78")),
+        ("item", 1, 0),
+        ("text", None, None),
+    ]
+    assert CONNECTOR.stream("invoice").total(made.raw) == there.total
+
+
+def test_a_credit_note_is_made_with_positive_amounts(books: Books, customer: Ref, item: Ref) -> None:
+    credit = CreditNote(
+        number="C536379",
+        customer=customer,
+        issued_on=date(2026, 9, 15),
+        currency="USD",
+        line_amounts="exclusive",
+        lines=[Line(item=item, quantity=Decimal(1), unit_price=Decimal("27.50"))],
+    )
+    made = books.make("credit_note", credit)
+    (there,) = books.fetch("credit_note", made.external_id)
+    assert (there.total, there.remaining_credit, there.status) == (Decimal("27.50"), Decimal("27.50"), "open")
+
+
+def test_thirty_invoices_are_made_in_one_call_and_a_page_of_them_is_read_by_pages(books: Books, sale: Invoice) -> None:
+    writes = [creating(changed(sale, number=f"R-{n}"), key=f"i{n}") for n in range(30)]
+    outcomes = books.write("invoice", *writes)
+    made = {outcome.external_id for outcome in outcomes if isinstance(outcome, Done)}
+    assert len(made) == 30
+    assert made <= set(books.read("invoice", page_size=7))
+
+
+def test_a_lost_reply_does_not_make_a_second_invoice(books: Books, vendor: QuickBooksOnline, sale: Invoice) -> None:
+    write = creating(sale)
+    vendor.drop_reply_after_next_write()
+    with pytest.raises(TryLater) as lost:
+        books.write("invoice", write, key="the-call")
+    assert lost.value.may_have_acted
+    (found,) = books.look_up("invoice", write)
+    assert isinstance(found, Done)
+    (again,) = books.write("invoice", write, key="the-call")
+    assert again == Done(external_id=found.external_id, version=found.version, raw=again.raw)
+    assert [each.number for each in books.read("invoice").values()].count(sale.number) == 1
+
+
+def test_a_lost_batch_is_found_record_by_record(books: Books, vendor: QuickBooksOnline, sale: Invoice) -> None:
+    writes = [creating(changed(sale, number=f"L-{n}"), key=f"l{n}") for n in range(5)]
+    vendor.drop_reply_after_next_write()
+    with pytest.raises(TryLater):
+        books.write("invoice", *writes)
+    assert all(isinstance(found, Done) for found in books.look_up("invoice", *writes))
+    assert books.look_up("invoice", creating(changed(sale, number="L-99"))) == [None]
+
+
+def test_a_lost_customer_is_found_by_name_and_values(books: Books, vendor: QuickBooksOnline) -> None:
+    write = creating(Customer(name="O'Neil & Sons", email="office@oneil.example", phone="(206) 555-0142"))
+    vendor.drop_reply_after_next_write()
+    with pytest.raises(TryLater):
+        books.write("customer", write)
+    assert isinstance(books.look_up("customer", write)[0], Done)
+    (held,) = books.look_up("customer", creating(Customer(name="O'Neil & Sons", email="other@oneil.example")))
+    assert isinstance(held, Failed)
+    assert isinstance(held.error, Duplicate)
+
+
+def test_the_name_of_a_customer_cannot_be_taken_twice(books: Books, customer: Ref) -> None:
+    (held,) = [*books_failures(books, creating(Customer(name="Okafor- Garden")))]
+    assert isinstance(held, Duplicate)
+
+
+def books_failures(books: Books, *writes: Write) -> Iterator[Exception]:
+    try:
+        outcomes = books.write("customer", *writes)
+    except Duplicate as error:
+        yield error
+        return
+    yield from (outcome.error for outcome in outcomes if isinstance(outcome, Failed))
+
+
+def test_a_change_leaves_alone_what_it_does_not_name(books: Books, sale: Invoice) -> None:
+    made = books.make("invoice", sale)
+    shape = CONNECTOR.stream("invoice").shape
+    read = shape.read(made.raw)
+    first, *rest = read.lines
+    wanted = changed(read, lines=[changed(first, quantity=Decimal(5), net_amount=None), *rest])
+    (done,) = books.write("invoice", updating(made, wanted, "lines"))
+    assert isinstance(done, Done)
+    after = shape.read(done.raw)
+    assert (after.total, after.number, after.memo, after.due_on) == (
+        Decimal("10.17"),
+        read.number,
+        read.memo,
+        read.due_on,
+    )
+    assert [line.external_id for line in after.lines] == [line.external_id for line in read.lines]
+    assert isinstance(books.look_up("invoice", creating(sale, key="intent-2"))[0], Done | Failed)
+
+
+def test_a_change_behind_our_back_is_stale(books: Books, sale: Invoice) -> None:
+    made = books.make("invoice", sale)
+    books.write("invoice", updating(made, changed(sale, customer_note="Theirs"), "customer_note"))
+    with pytest.raises(Stale):
+        books.write("invoice", updating(made, changed(sale, customer_note="Ours"), "customer_note"))
+
+
+def test_a_void_is_seen_as_void_and_a_deletion_as_gone(books: Books, vendor: QuickBooksOnline, sale: Invoice) -> None:
+    voided, deleted = books.make("invoice", sale), books.make("invoice", changed(sale, number="536366"))
+    mark = books.pages("invoice")[0].mark
+    vendor.move_clock(timedelta(minutes=10))
+    for made, operation in ((voided, "void"), (deleted, "delete")):
+        write = Write(key=operation, operation=operation, external_id=made.external_id, version=made.version)
+        (done,) = books.write("invoice", write)
+        assert isinstance(done, Done)
+        assert isinstance(books.look_up("invoice", write)[0], Done)
+    pages = books.pages("invoice", mark)
+    assert [gone.external_id for page in pages for gone in page.gone] == [deleted.external_id]
+    assert books.read("invoice", mark)[voided.external_id].status == "void"
+
+
+def test_an_entry_made_inactive_is_still_read(books: Books, customer: Ref) -> None:
+    (there,) = books.fetch("customer", str(customer.external_id))
+    made = Done(external_id=str(there.external_id), version=there.version)
+    (done,) = books.write("customer", updating(made, changed(there, active=False), "active"))
+    assert isinstance(done, Done)
+    again = books.read("customer")[str(customer.external_id)]
+    assert (again.name, again.active) == ("Okafor- Garden", False)
+
+
+def test_tax_codes_and_terms_are_read(books: Books) -> None:
+    assert books.read("tax_rate")
+    assert all(term.name for term in books.read("payment_term").values())
+
+
+def test_a_throttle_waits_a_minute(books: Books, vendor: QuickBooksOnline) -> None:
+    vendor.throttle()
+    with pytest.raises(TryLater) as error:
+        books.pages("customer")
+    assert error.value.retry_after == 60
+
+
+def test_a_web_page_instead_of_json_breaks_the_contract(books: Books, vendor: QuickBooksOnline) -> None:
+    vendor.html_next()
+    with pytest.raises(ContractBroken):
+        books.pages("customer")
+
+
+def test_a_token_that_no_longer_counts_is_consent_lost(books: Books) -> None:
+    books.token = "no longer"
+    with pytest.raises(ConsentLost):
+        books.pages("customer")
