@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
-from urllib3 import HTTPResponse
+from urllib3 import HTTPHeaderDict, HTTPResponse
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from integrations.simulation.simulator import ConnectionCut, ReplyTooLate
@@ -50,7 +50,7 @@ class InProcess(BaseAdapter):
             raise requests.ReadTimeout(str(error)) from error
         body = HTTPResponse(
             BytesIO(b"".join(chunks)),
-            headers=list(headers),
+            headers=HTTPHeaderDict(headers),
             status=int(status.split()[0]),
             reason=status.partition(" ")[2],
             preload_content=False,

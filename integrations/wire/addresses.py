@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -49,7 +49,7 @@ class Addresses:
         addresses = (self.api, self.token, self.revoke, *self.more.values())
         return frozenset(origin(address) for address in addresses if address and not _PLACE.search(address))
 
-    def _each(self, change: Any) -> Addresses:
+    def _each(self, change: Callable[[str], str]) -> Addresses:
         return replace(
             self,
             api=change(self.api) if self.api else "",

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 import requests
 from requests.adapters import BaseAdapter, HTTPAdapter
@@ -25,7 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from . import addresses
-from .auth import Auth, Secrets
+from .auth import Auth, LogIn, Secrets, Tokens
 from .errors import BadAddress, ConsentLost, ContractBroken, TryLater, VendorError
 from .message import Answer, Request
 from .site import Site
@@ -52,15 +52,25 @@ class Http:
         try:
             signed = self.auth.sign(request, self.secrets)
         except KeyError as error:
-            raise ConsentLost(explanation=f"The secret {error.args[0]} of this connection is missing.") from None
+            raise _missing(error) from None
         return send(signed, site=site, deadline=deadline, allow=self.allow)
+
+
+def log_in(auth: LogIn, *, site: Site, secrets: Secrets, allow: Sequence[str] = ()) -> Tokens:
+    """A session for a person's secrets. Raises ConsentLost where they are wrong, or what `send` raises."""
+    try:
+        request = auth.open(site, secrets)
+    except KeyError as error:
+        raise _missing(error) from None
+    return auth.opened(send(request, site=site, allow=allow))
 
 
 def send(request: Request, *, site: Site, deadline: float | None = None, allow: Sequence[str] = ()) -> Answer:
     """Send one signed request and give the vendor's answer, whatever its status.
 
-    All of it takes at most `deadline` seconds, or the request's own timeout where that is shorter. Follows redirects
-    of reads within the same origin only. Raises TryLater (with `sent`), ContractBroken, BadAddress.
+    All of it takes at most `deadline` seconds, or the request's own timeout where that is shorter; only the name
+    service may take its own time besides, and then nothing is sent any more. Follows redirects of reads within the
+    same origin only. Raises TryLater (with `sent`), ContractBroken, BadAddress.
     """
     url = url_of(request, site)
     seconds = request.timeout if deadline is None else min(request.timeout, deadline)
@@ -75,6 +85,10 @@ def send(request: Request, *, site: Site, deadline: float | None = None, allow: 
     raise ContractBroken(
         code=f"HTTP {answer.status}", explanation="The vendor redirects from one address to the next without end."
     )
+
+
+def _missing(error: KeyError) -> ConsentLost:
+    return ConsentLost(explanation=f"The secret {error.args[0]} of this connection is missing.")
 
 
 def url_of(request: Request, site: Site) -> str:
@@ -96,7 +110,7 @@ def url_of(request: Request, site: Site) -> str:
 def _once(request: Request, url: str, exchange: Exchange) -> Answer:
     try:
         prepared = requests.Request(
-            request.method, url, params=dict(request.params), headers=_headers(request), data=request.body or None
+            request.method, _with_params(url, request), headers=_headers(request), data=request.body or None
         ).prepare()
     except (ValueError, UnicodeError):
         # The error's own words would show the header, and with it the secret.
@@ -118,6 +132,13 @@ def _once(request: Request, url: str, exchange: Exchange) -> Answer:
 
 def _headers(request: Request) -> dict[str, str]:
     return {"User-Agent": "Tieout", "Accept-Encoding": "gzip, deflate", **request.headers}
+
+
+def _with_params(url: str, request: Request) -> str:
+    """The address with its query; a space is %20, which every vendor reads, while some take + for a plus."""
+    if not request.params:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(request.params, quote_via=quote, safe='')}"
 
 
 def _redirect(request: Request, url: str, answer: Answer) -> str | None:

@@ -6,7 +6,7 @@ Nothing here sends anything. The same values serve vendors that we call over HTT
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -34,10 +34,6 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     timeout: float = 60.0
-
-    def with_headers(self, **headers: str) -> Request:
-        """This request with `headers` added; `_` in a name stands for `-`."""
-        return replace(self, headers={**self.headers, **{name.replace("_", "-"): v for name, v in headers.items()}})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -434,7 +434,10 @@ class _LineList:
     def _kind_of(self, raw: Any) -> tuple[Lines, _Table] | None:
         if type(raw) is not dict:
             return None
-        return next(((part, table) for part, table in self.kinds if part.when(raw)), None)
+        try:
+            return next(((part, table) for part, table in self.kinds if part.when(raw)), None)
+        except _UNFIT as error:
+            raise ShapeError(self.theirs, f"a line does not tell of what kind it is: {_said(error)}") from error
 
     def _taken(self, raw: Any, only: Collection[str] | None) -> bool:
         found = self._kind_of(raw)

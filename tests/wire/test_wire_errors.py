@@ -32,7 +32,7 @@ from integrations.wire.message import (
     unpack_answer,
     unpack_request,
 )
-from integrations.wire.statuses import error_of, retry_after
+from integrations.wire.statuses import Codes, error_of, retry_after
 
 ALL = [
     TryLater("busy", sent=False),
@@ -138,7 +138,7 @@ def test_a_status_belongs_to_one_branch(status: int, branch: type[VendorError], 
 
 
 def test_a_success_is_no_error_unless_its_code_says_so() -> None:
-    codes = {"5010": Stale, "3001": partial(TryLater, sent=False)}
+    codes: Codes = {"5010": Stale, "3001": partial(TryLater, sent=False)}
     assert error_of(Answer(status=200)) is None
     assert type(error_of(Answer(status=200), code="5010", codes=codes)) is Stale
     assert type(error_of(Answer(status=400), code="3001", codes=codes)) is TryLater

@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,8 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from integrations.wire import http
 from integrations.wire.addresses import Addresses, check_public
-from integrations.wire.errors import BadAddress, ContractBroken, TryLater
-from integrations.wire.message import Answer, Request, json_of
+from integrations.wire.auth import LogIn, Tokens
+from integrations.wire.errors import BadAddress, ConsentLost, ContractBroken, TryLater
+from integrations.wire.message import Answer, Request, json_body, json_of
 from integrations.wire.site import Site
 
 from .lines import Conduct, Server, reply
@@ -74,7 +76,27 @@ def test_any_status_is_an_answer() -> None:
 def test_parameters_are_encoded() -> None:
     with Server(say(reply(b"{}"))) as server:
         send(server, Request(method="GET", path="query", params={"q": "name = 'A&B'"}))
-    assert b"GET /query?q=name+%3D+%27A%26B%27 " in server.requests[0]
+        send(server, Request(method="GET", path="query?a=1", params={"at": "10:00+02:00"}))
+    assert b"GET /query?q=name%20%3D%20%27A%26B%27 " in server.requests[0]
+    assert b"GET /query?a=1&at=10%3A00%2B02%3A00 " in server.requests[1]
+
+
+def test_a_log_in_brings_a_session_that_signs_what_follows() -> None:
+    def door(line: socket.socket, request: bytes) -> None:
+        line.sendall(reply(b'{"session": "s1"}' if b"POST /login" in request else b"[]"))
+
+    auth = LogIn(
+        open=lambda site, secrets: Request(method="POST", path="/login", body=json_body({"pw": secrets["password"]})),
+        opened=lambda answer: Tokens(access=json_of(answer)["session"]),
+        put=lambda request, secrets: replace(request, headers={"Cookie": f"session={secrets['access_token']}"}),
+    )
+    with Server(door) as server:
+        tokens = http.log_in(auth, site=at(server.url), secrets={"password": "pw"}, allow=[server.url])
+        http.Http(auth=auth, secrets=tokens.secrets(), allow=[server.url]).send(GET, site=at(server.url))
+        with pytest.raises(ConsentLost, match="password"):
+            http.log_in(auth, site=at(server.url), secrets={}, allow=[server.url])
+    assert b'{"pw":"pw"}' in server.requests[0]
+    assert b"Cookie: session=s1" in server.requests[1]
 
 
 # Did it leave us?

@@ -90,7 +90,12 @@ class Books:
         """A contact; ValueError where the name is taken."""
         if any(contact["display_name"] == members["display_name"] for contact in self.contacts.values()):
             raise ValueError(f"{members['display_name']} is taken")
-        contact = {"id": str(next(self._ids)), "etag": "1", "changed": "2026-09-14T10:00:00Z", "active": True}
+        contact: dict[str, Any] = {
+            "id": str(next(self._ids)),
+            "etag": "1",
+            "changed": "2026-09-14T10:00:00Z",
+            "active": True,
+        }
         contact |= {"balances": {"receivable": 0}, **members}
         self.contacts[contact["id"]] = contact
         return contact
