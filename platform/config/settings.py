@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from django.templatetags.static import static
+
 from config import env
 
 BASE = Path(__file__).resolve().parents[2]
@@ -102,6 +104,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # only for tables of other
 
 # Where `manage.py sandbox` answers, if this installation runs it: connections may then choose the simulator.
 SANDBOX_URL = env.text("TIEOUT_SANDBOX_URL", "").rstrip("/")
+# How many times faster than the vendors' the sandbox's limits of rate run; 0: it has none.
+SANDBOX_SPEED = env.number("TIEOUT_SANDBOX_SPEED", 1)
 # Each tenant's exchange folder lies below, by the tenant's short name.
 FILES = env.folder("TIEOUT_FILES", VAR / "exchange")
 
@@ -165,6 +169,29 @@ if oidc := os.environ.get("TIEOUT_OIDC_SERVER"):
             "settings": {"server_url": oidc},
         }
     ]
+
+# --- The admin's face: who sees what is decided in the admin door -------------------------------------------------------
+
+UNFOLD = {
+    "SITE_TITLE": "Tieout",
+    "SITE_HEADER": "Tieout",
+    "SITE_SUBHEADER": "tied out, and provably so",
+    "SITE_SYMBOL": "balance",
+    "SITE_URL": None,
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "ENVIRONMENT": "integrations.doors.admin.navigation.whose",
+    "SITE_DROPDOWN": "integrations.doors.admin.navigation.tenants",
+    "ACCOUNT": {"navigation": "integrations.doors.admin.navigation.account"},
+    "SIDEBAR": {"show_search": True, "navigation": "integrations.doors.admin.navigation.sidebar"},
+    "STYLES": [lambda request: static("tieout/look.css")],
+    "COLORS": {
+        "primary": {
+            "50": "#f0fdfa", "100": "#ccfbf1", "200": "#99f6e4", "300": "#5eead4", "400": "#2dd4bf", "500": "#14b8a6",
+            "600": "#0d9488", "700": "#0f766e", "800": "#115e59", "900": "#134e4a", "950": "#042f2e",
+        },
+    },
+}  # fmt: skip
 
 # --- The web ----------------------------------------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -27,19 +28,19 @@ CALLBACK = "http://localhost/connections/callback"
 
 
 @pytest.fixture
-def exchange(tenant: Tenant, settings: pytest.FixtureRequest, tmp_path: Path) -> Path:
+def exchange(tenant: Tenant, settings: Any, tmp_path: Path) -> Path:
     """The tenant's folder for files."""
-    settings.FILES = tmp_path / "exchange"  # type: ignore[attr-defined]
-    settings.VAR = tmp_path / "var"  # type: ignore[attr-defined]
+    settings.FILES = tmp_path / "exchange"
+    settings.VAR = tmp_path / "var"
     folder = tmp_path / "exchange" / tenant.slug / "sales"
     folder.mkdir(parents=True)
     return folder
 
 
 @pytest.fixture
-def quickbooks(settings: pytest.FixtureRequest) -> Iterator[QuickBooksOnline]:
+def quickbooks(settings: Any) -> Iterator[QuickBooksOnline]:
     """The simulated vendor, with no limits of rate unless a test asks for them."""
-    settings.SANDBOX_URL = SANDBOX  # type: ignore[attr-defined]
+    settings.SANDBOX_URL, settings.SANDBOX_SPEED = SANDBOX, 0
     simulator = QuickBooksOnline(limits=0)
     with mounted(simulator, f"{SANDBOX}/quickbooks_online"):
         yield simulator
