@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -51,7 +51,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was spent of the limits, as plain values that can be kept anywhere; moments are seconds since 1970.
 
     `used` holds for each window pairs of (slice, calls), oldest first. `under_way` holds for each call by when it is
-    over at the latest: one whose worker died frees its place then. `refusals` are those in a row.
+    over at the latest: one whose worker died frees its place then. `refusals` are those in a row, see `slow_down`.
     """
 
     used: dict[str, list[tuple[int, int]]] = {}
@@ -102,23 +102,26 @@ def begin(limits: Limits, budget: Budget, now: datetime, over_by: datetime, *, b
     return msgspec.structs.replace(budget, used=used, under_way=[*busy, over_by.timestamp()])
 
 
-def end(budget: Budget, over_by: datetime, *, answered: bool = True) -> Budget:
-    """The budget when the call that was to be over by `over_by` is over; an answer ends the row of refusals."""
+def end(budget: Budget, over_by: datetime) -> Budget:
+    """The budget when the call that was to be over by `over_by` is over."""
     busy = list(budget.under_way)
     if over_by.timestamp() in busy:
         busy.remove(over_by.timestamp())
-    return msgspec.structs.replace(budget, under_way=busy, refusals=0 if answered else budget.refusals)
+    return msgspec.structs.replace(budget, under_way=busy)
 
 
 def slow_down(budget: Budget, now: datetime, retry_after: float | None = None) -> Budget:
-    """The budget after "too many requests": closed as long as the vendor says, else longer each time in a row."""
-    refusals = budget.refusals + 1
+    """The budget after "too many requests": closed as long as the vendor says, else longer each time in a row.
+
+    A refusal is in a row with the one before where it comes within some minutes of that pause.
+    """
+    start = now.timestamp()
+    refusals = budget.refusals + 1 if start - budget.closed_until < LONGEST_OWN_PAUSE else 1
     if retry_after is None:
         pause = min(2.0 ** min(refusals, 10), LONGEST_OWN_PAUSE)
     else:
         pause = min(max(retry_after, 0.0), LONGEST_PAUSE)
-    until = (now + timedelta(seconds=pause)).timestamp()
-    return msgspec.structs.replace(budget, refusals=refusals, closed_until=max(budget.closed_until, until))
+    return msgspec.structs.replace(budget, refusals=refusals, closed_until=max(budget.closed_until, start + pause))
 
 
 def _windows(limits: Limits, batch: bool) -> Iterator[_Window]:

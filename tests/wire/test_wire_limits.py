@@ -64,19 +64,28 @@ def test_the_vendors_own_time_is_obeyed() -> None:
 
 
 def test_a_vendor_that_names_no_time_is_left_alone_longer_each_time() -> None:
-    budget, pauses = Budget(), []
+    budget, at, pauses = Budget(), NOW, []
     for _ in range(12):
-        budget = slow_down(msgspec.structs.replace(budget, closed_until=0), NOW)
-        pauses.append((next_call(Limits(), budget, NOW) - NOW).total_seconds())
+        budget = end(begin(Limits(), budget, at, at + MINUTE), at + MINUTE)
+        budget = slow_down(budget, at)
+        free = next_call(Limits(), budget, at)
+        pauses.append((free - at).total_seconds())
+        at = free
     assert pauses[:3] == [2, 4, 8]
     assert pauses == sorted(pauses)
     assert pauses[-1] == 300
 
 
-def test_an_answer_ends_the_row_of_refusals() -> None:
-    budget = begin(Limits(), slow_down(Budget(), NOW), NOW, NOW + MINUTE)
-    assert end(budget, NOW + MINUTE).refusals == 0
-    assert end(budget, NOW + MINUTE, answered=False).refusals == 1
+def test_a_refusal_long_after_the_last_begins_a_new_row() -> None:
+    budget = slow_down(slow_down(Budget(), NOW), NOW)
+    later = NOW + timedelta(hours=1)
+    assert next_call(Limits(), slow_down(budget, later), later) == later + timedelta(seconds=2)
+
+
+def test_a_faster_vendor_has_higher_rates_and_no_more_at_once() -> None:
+    limits = Limits(per_minute=500, at_once=3)
+    assert limits.faster(10) == Limits(per_minute=5000, at_once=3)
+    assert limits.faster(0) == Limits()
 
 
 def test_an_absurd_pause_is_bounded() -> None:
