@@ -59,7 +59,10 @@ class Journal:
             " where number > ? and writes >= ? and path like ? order by number limit ?",
             since, int(wrote), f"%{path}%", limit,
         )  # fmt: skip
-        return [Call(*row[:7], tuple(Deed(*deed) for deed in from_json(row[7]))) for row in rows]
+        return [
+            Call(number, at, method, path, query, body, status, tuple(Deed(*deed) for deed in from_json(did)))
+            for number, at, method, path, query, body, status, did in rows
+        ]
 
     def counts(self) -> dict[str, int]:
         """How many calls there were, how many changed something, how many got no answer, and changes by operation and kind."""

@@ -32,8 +32,17 @@ def company_as_recorded(calls: list[dict[str, Any]]) -> Caller:
     """A company at the time of the recording, with what the recordings presuppose and nothing else."""
     at = parsedate_to_datetime(calls[0]["response"]["headers"]["Date"])
     vendor = QuickBooksOnline(clock=Clock(at=at), limits=0)
-    settings = Settings(name="Recorded", country="US", currency="USD", zone="America/Los_Angeles", custom_fields=["Crew #"],
-                        default_tax_code="2", cdc_days=None, accounts=dict.fromkeys(("receivable", "tax", "income"), "82") | {"undeposited": "4"})  # fmt: skip
+    accounts = {"receivable": "82", "tax": "82", "income": "82", "undeposited": "4"}
+    settings = Settings(
+        name="Recorded",
+        country="US",
+        currency="USD",
+        zone="America/Los_Angeles",
+        custom_fields=["Crew #"],
+        default_tax_code="2",
+        cdc_days=None,  # recorded before the vendor looked back thirty days only
+        accounts=accounts,
+    )
     company = vendor.add_company(REALM, settings)
     sales = {"value": "82", "name": "Sales"}
     for kind, body in (

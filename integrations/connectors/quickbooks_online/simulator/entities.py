@@ -9,7 +9,7 @@ _SALE_FILTERS = "CustomerRef TotalAmt Balance DueDate SalesTermRef ClassRef Depa
 _PURCHASE_FILTERS = "VendorRef TotalAmt Balance DueDate SalesTermRef DepartmentRef"
 _PERSON_FILTERS = (
     "DisplayName FullyQualifiedName CompanyName GivenName MiddleName FamilyName PrintOnCheckName"
-    " PrimaryEmailAddr PrimaryPhone Balance"
+    " PrimaryEmailAddr PrimaryPhone"
 )
 
 
@@ -56,8 +56,8 @@ def _transaction(name: str, filters: str, void: Literal["", "operation=void", "i
 ENTITIES = {
     entity.name: entity
     for entity in (
-        _name("Customer", "Job ParentRef BalanceWithJobs"),
-        _name("Vendor", "AcctNum Vendor1099"),
+        _name("Customer", "Balance Job ParentRef BalanceWithJobs"),
+        _name("Vendor", "Balance AcctNum Vendor1099"),
         _name("Employee"),
         _list("Item", "Name FullyQualifiedName Sku Type Description UnitPrice ParentRef IncomeAccountRef"),
         _list("Account", "Name FullyQualifiedName AccountType AccountSubType Classification AcctNum ParentRef SubAccount"),
