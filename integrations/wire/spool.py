@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,10 +18,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from integrations.wire.cells import tidy
-from integrations.wire.tables import DAMAGE, BadRow, Reading, Row, Table
+from integrations.wire.tables import DAMAGE, BadRow, Reading, Row, Table, TableError
 
 PROBLEMS_SHOWN = 200  # of one file; the others are counted
+MOST_BAD_ROWS = 10_000  # of one file; with more it is another table
 ROWS_AT_ONCE = 5_000
+LONGEST_KEY = 64  # characters that are compared where a key may be damaged
 KEEP_STATES = 3  # so that a sweep under way can be finished while files arrive
 IDLE_SECONDS = 3 * 24 * 3600  # after which a database that nobody asked for is removed
 
@@ -59,6 +62,17 @@ DELETE_PART = (
     "DELETE FROM grouped WHERE part = ?",
     "DELETE FROM part WHERE id = ?",
 )
+
+
+# The documents of one file that are whole, and that no newer file of the state has too.
+DOCUMENTS = """
+SELECT key, line, rows FROM document d
+WHERE part = :part AND line > :line AND rows > 0
+  AND NOT EXISTS (SELECT 1 FROM held h WHERE h.part = d.part AND h.key = d.key)
+  AND NOT EXISTS (SELECT 1 FROM document newer JOIN state s ON s.part = newer.part
+                  WHERE newer.key = d.key AND s.digest = :state AND s.place > :place)
+ORDER BY line
+"""
 
 
 class Grouping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -155,7 +169,6 @@ class Spool:
                 return
             filling = Filling(self._db, self._new_part(digest), self._reading)
             yield filling
-            filling.finish()
 
     def _new_part(self, digest: str, *, refused: Sequence[str] = ()) -> int:
         made = self._db.execute(
@@ -250,34 +263,26 @@ class Spool:
 
         Of a key that stands in several files, the last file's rows are the document; held ones are left out.
         """
-        chosen = self._db.execute(
-            """
-            SELECT s.place, s.path, p.digest, p.columns, d.part, d.key, d.line, d.rows
-            FROM state s JOIN document d ON d.part = s.part JOIN part p ON p.id = s.part
-            WHERE s.digest = :state AND d.rows > 0 AND (s.place > :place OR s.place = :place AND d.line > :line)
-              AND NOT EXISTS (SELECT 1 FROM held h WHERE h.part = d.part AND h.key = d.key)
-              AND (:all OR d.part IN (SELECT value FROM json_each(:fresh)))
-              AND NOT EXISTS (SELECT 1 FROM document later JOIN state t ON t.part = later.part
-                              WHERE later.key = d.key AND t.digest = :state AND t.place > s.place)
-            ORDER BY s.place, d.line
-            """,
-            {
-                "state": state,
-                "place": after[0],
-                "line": after[1],
-                "all": fresh is None,
-                "fresh": _text(sorted(fresh or ())),
-            },
-        )
         documents: list[Document] = []
         rows_taken = 0
-        with closing(chosen):
-            for place, path, digest, columns, part, key, line, rows in chosen:
-                if len(documents) == limit or (documents and rows_taken + rows > most_rows):
-                    return documents, after
-                after = (place, line)
-                documents.append(self._document(key, path, digest, _of(columns), part))
-                rows_taken += rows
+        files = self._db.execute(
+            "SELECT place, path, p.digest, columns, p.id FROM state s JOIN part p ON p.id = s.part "
+            "WHERE s.digest = ? AND place >= ? ORDER BY place",
+            (state, after[0]),
+        ).fetchall()
+        for place, path, digest, columns, part in files:
+            if fresh is not None and part not in fresh:
+                continue
+            line = after[1] if place == after[0] else 0
+            with closing(
+                self._db.execute(DOCUMENTS, {"state": state, "place": place, "part": part, "line": line})
+            ) as found:
+                for key, line, rows in found:
+                    if len(documents) == limit or (documents and rows_taken + rows > most_rows):
+                        return documents, after
+                    after = (place, line)
+                    documents.append(self._document(key, path, digest, _of(columns), part))
+                    rows_taken += rows
         return documents, None
 
     def documents_named(self, state: str, keys: Iterable[str]) -> list[Document]:
@@ -387,29 +392,42 @@ class Spool:
         return self._db.execute(query, values).fetchone()
 
 
+@dataclass(slots=True)
+class Doubt:
+    """A bad row, and what tells whose row it may be."""
+
+    row: BadRow
+    key: str
+    above: str | None  # the keys of the good rows next to it
+    below: str | None = None
+
+
 class Filling:
     """Takes in the rows of one file, and holds back every document of which a row may be missing.
 
-    A bad row holds back the document that it names. Where it names none, or where its key cell cannot be trusted, the
-    documents of the good rows directly above and below are held back too; so is the one above a row that was cut off.
+    A bad row holds back the document that it names. Where no good row names that document too, the key cell may be
+    damaged: then the documents of the good rows directly above and below are held back as well, and those whose key
+    the damaged cell begins with. So is what a row with too many cells may have swallowed, and what stands above a cut;
+    where documents are scattered over a file that was cut, the whole file is refused.
     """
 
     def __init__(self, db: sqlite3.Connection, part: int, reading: Reading) -> None:
         self._db = db
         self._part = part
         self._reading = reading
-        self._problems = 0
         self._left_out: dict[str, int] = {}
+        self._doubts: list[Doubt] = []
 
     def take(self, table: Table) -> None:
+        """All rows of the table. Raises TableError where so many are bad, or it is so cut, that nothing can be taken."""
         columns = table.columns
         key_at = columns.index(self._reading.key)
         filters = [(columns.index(rule.column), rule) for rule in self._reading.leave_out]
         keys: dict[str, str] = {}  # of the cells in this batch: documents have many rows
         batch: list[tuple[int, str, int, int, str]] = []
         above: str | None = None
-        waiting: list[BadRow] = []  # bad rows whose lower neighbour is not known yet
-        rows = 0
+        waiting: list[Doubt] = []  # whose lower neighbour is not known yet
+        rows = runs = 0
         for row in table:
             cells = row.cells
             if filters and (reason := _reason(filters, cells)):
@@ -419,67 +437,98 @@ class Filling:
             key = keys.get(cell)
             if key is None:
                 key = keys[cell] = self._reading.key_of(cell)
-            if isinstance(row, Row) and not key:
-                row = BadRow(
-                    row.line,
-                    row.last,
-                    cells,
-                    f"The row names no document: its {self._reading.key} is empty.",
-                    f"Fill in {self._reading.key}, or let the layout leave such rows out.",
-                    self._reading.format.delimiter.join(cells)[:200],
-                )
-            if isinstance(row, BadRow):
-                if DAMAGE.search(key):
-                    key = ""
-                sure = bool(key) and (key_at == 0 or key == above)
-                self._problem(row, key)
-                if key:
-                    self._hold(key, row.line, is_own=True)
-                if above is not None and (row.cut or not sure):
-                    self._hold(above, row.line, is_own=False)
-                if not sure:
-                    waiting.append(row)
+            if isinstance(row, Row) and key:
+                for doubt in waiting:
+                    doubt.below = key
+                waiting.clear()
+                batch.append((self._part, key, row.line, row.last, _text(cells)))
+                runs += key != above
+                above = key
+                rows += 1
+                if len(batch) == ROWS_AT_ONCE:
+                    self._insert(batch)
+                    batch.clear()
+                    keys.clear()
                 continue
-            for bad in waiting:
-                self._hold(key, bad.line, is_own=False)
-            waiting.clear()
-            batch.append((self._part, key, row.line, row.last, _text(cells)))
-            above = key
-            rows += 1
-            if len(batch) == ROWS_AT_ONCE:
-                self._insert(batch)
-                batch.clear()
-                keys.clear()
+            if isinstance(row, Row):
+                row = self._nameless(row)
+            waiting.append(Doubt(row, "" if DAMAGE.search(key) else key, above))
+            self._doubts.append(waiting[-1])
+            if len(self._doubts) > MOST_BAD_ROWS:
+                raise TableError(
+                    f"More than {MOST_BAD_ROWS:,} of its rows cannot be read; the first is line "
+                    f"{self._doubts[0].row.line}: {self._doubts[0].row.what}",
+                    "The layout does not fit this file: let the file be examined, or correct the layout.",
+                )
         self._insert(batch)
         self._db.execute(
             "UPDATE part SET rows = ?, columns = ?, left_out = ? WHERE id = ?",
             (rows, _text(columns), _text(self._left_out), self._part),
         )
+        documents = self._db.execute(
+            "INSERT INTO document SELECT part, key, min(line), count(*) FROM row WHERE part = ? GROUP BY part, key",
+            (self._part,),
+        ).rowcount
+        if runs > documents and any(doubt.row.cut for doubt in self._doubts):
+            raise TableError(
+                "The file was cut short, and the rows of its documents do not stand together: any may lack some.",
+                "Nothing of it is taken over; send it again, whole.",
+            )
+        for doubt in self._doubts:
+            self._judge(doubt, key_at, width=len(columns))
+        self._tell()
 
     def _insert(self, batch: list[tuple[int, str, int, int, str]]) -> None:
         self._db.executemany("INSERT INTO row VALUES (?, ?, ?, ?, ?)", batch)
 
-    def _problem(self, row: BadRow, key: str) -> None:
-        self._problems += 1
-        if self._problems <= PROBLEMS_SHOWN:
-            what = f"{row.what} The document {key} is held back whole." if key else row.what
-            self._db.execute(
-                "INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?)", (self._part, row.line, key, what, row.advice, row.raw)
+    def _nameless(self, row: Row) -> BadRow:
+        what = f"The row names no document: its {self._reading.key} is empty."
+        advice = f"Fill in {self._reading.key}, or let the layout leave such rows out."
+        return BadRow(row.line, row.last, row.cells, what, advice, self._reading.format.delimiter.join(row.cells)[:200])
+
+    # Which documents are held back
+
+    def _judge(self, doubt: Doubt, key_at: int, *, width: int) -> None:
+        row, key = doubt.row, doubt.key
+        is_sure = bool(self._named([key])) and (key_at == 0 or key in (doubt.above, doubt.below))
+        if key:
+            self._hold(key, row.line, is_own=True)
+            # So that an older file's version does not stand in for a document all of whose rows are bad.
+            self._db.execute("INSERT OR IGNORE INTO document VALUES (?, ?, ?, 0)", (self._part, key, row.line))
+        others: set[str | None] = set()
+        if not is_sure:
+            others |= {doubt.above, doubt.below}
+            others |= set(self._named([key[:length] for length in range(1, min(len(key), LONGEST_KEY) + 1)]))
+        if row.cut:
+            others.add(doubt.above)
+        if row.swallows:
+            others.add(doubt.below)
+            # Rows that lost the line break between them: the next one's key hangs on this one's last cell.
+            for cell in row.cells[key_at + width - 1 :: width - 1]:
+                end = self._reading.key_of(cell)[-LONGEST_KEY:]
+                others |= set(self._named([end[start:] for start in range(len(end))]))
+        for other in others - {None, key}:
+            self._hold(str(other), row.line, is_own=False)
+
+    def _named(self, keys: list[str]) -> list[str]:
+        """Those of the keys that good rows of this file carry."""
+        return [
+            key
+            for (key,) in self._db.execute(
+                "SELECT key FROM document WHERE part = ? AND rows > 0 AND key IN (SELECT value FROM json_each(?))",
+                (self._part, _text(keys)),
             )
+        ]
 
     def _hold(self, key: str, line: int, *, is_own: bool) -> None:
         self._db.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?)", (self._part, key, line, is_own))
 
-    def finish(self) -> None:
-        """Tell the documents apart, and name those that are held back."""
-        self._db.execute(
-            "INSERT INTO document SELECT part, key, min(line), count(*) FROM row WHERE part = ? GROUP BY part, key",
-            (self._part,),
-        )
-        # A document all of whose rows are bad must still take precedence over an older file's version of it.
-        self._db.execute(
-            "INSERT OR IGNORE INTO document SELECT part, key, line, 0 FROM held WHERE part = ?", (self._part,)
-        )
+    def _tell(self) -> None:
+        """Write down what is wrong, in words."""
+        for doubt in self._doubts[:PROBLEMS_SHOWN]:
+            row, key = doubt.row, doubt.key
+            what = f"{row.what} The document {key} is held back whole." if key else row.what
+            self._note(row.line, key, what, row.advice, raw=row.raw)
         neighbours = self._db.execute(
             "SELECT key, line FROM held WHERE part = ? AND NOT is_own ORDER BY line LIMIT ?",
             (self._part, PROBLEMS_SHOWN),
@@ -487,13 +536,13 @@ class Filling:
         for key, line in neighbours:
             what = f"The document {key} is held back whole: line {line}, which cannot be read, may belong to it."
             self._note(line, key, what, "Correct that line; the document follows by itself.")
-        unnamed = self._problems - PROBLEMS_SHOWN
+        unnamed = len(self._doubts) - PROBLEMS_SHOWN
         if unnamed > 0:
             what = f"{unnamed:,} more rows of this file cannot be read; their documents are held back too."
             self._note(0, "", what, "So many bad rows mean that the layout does not fit the file: check it.")
 
-    def _note(self, line: int, key: str, what: str, advice: str) -> None:
-        self._db.execute("INSERT INTO problem VALUES (?, ?, ?, ?, ?, '')", (self._part, line, key, what, advice))
+    def _note(self, line: int, key: str, what: str, advice: str, *, raw: str = "") -> None:
+        self._db.execute("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?)", (self._part, line, key, what, advice, raw))
 
 
 def _reason(filters: list[tuple[int, Any]], cells: list[str]) -> str:

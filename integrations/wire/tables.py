@@ -32,6 +32,7 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     header: bool = True  # the first row names the columns
     names: tuple[str, ...] = ()  # the columns by position, where no row names them
     skip: int = 0  # lines above the header
+    ends_with_line_break: bool = True  # a file that does not was cut short; false where a system never writes it
 
 
 class LeaveOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -90,6 +91,7 @@ class BadRow(NamedTuple):
     advice: str
     raw: str
     cut: bool = False  # the file ends in the middle of it
+    swallows: bool = False  # it has so many cells that the next row may be among them
 
 
 class TableError(Exception):
@@ -109,6 +111,7 @@ class Table:
 
     def __init__(self, file: BinaryIO, format: Format, *, expected: tuple[str, ...] = ()) -> None:
         self._format = format
+        self.columns: tuple[str, ...] = ()
         self._lines = _Lines(_text_of(file, format.encoding))
         for _ in range(format.skip):
             if next(self._lines, None) is None:
@@ -147,11 +150,11 @@ class Table:
             except StopIteration:
                 return
             except _TooManyLines:
-                yield self._broken(first, f"A quote ({self._format.quote}) is opened here and never closed.")
+                yield self._broken(first, _UNCLOSED.format(self._format.quote))
                 continue
             except csv.Error as error:
                 if lines.at_end and "end of data" in str(error):
-                    yield self._broken(first, f"A quote ({self._format.quote}) is opened here and never closed.")
+                    yield self._broken(first, _UNCLOSED.format(self._format.quote))
                 else:
                     yield self._broken(first, f"A quote stands where none may stand ({error}).")
                 continue
@@ -161,6 +164,10 @@ class Table:
                 yield self._damaged(first, cells)
             elif width is not None and len(cells) != width:
                 yield self._wrong_width(first, cells, width)
+            elif lines.is_unended and width is not None and self._format.ends_with_line_break:
+                yield BadRow(first, lines.number, cells, _UNENDED, _UNENDED_ADVICE, _shown(lines.first), cut=True)
+            elif width is not None and lines.number > first and self._swallowed_a_row(width):
+                yield self._broken(first, _SWALLOWED.format(self._format.quote))
             else:
                 yield Row(first, lines.number, cells)
 
@@ -171,19 +178,32 @@ class Table:
         advice = "Double the quotes inside a cell, or close the cell with a quote, and send the file again."
         if cut:
             what, advice = f"The file ends in the middle of this row. {what}", _CUT_ADVICE
-        return BadRow(first, first, cells, what, advice, _shown(raw), cut)
+        swallows = bool(self.columns) and len(cells) >= 2 * len(self.columns) - 1
+        return BadRow(first, first, cells, what, advice, _shown(raw), cut, swallows)
+
+    def _swallowed_a_row(self, width: int) -> bool:
+        """Whether a line within a quoted cell is a whole row by itself: then the quote was a stray one."""
+        delimiter, quote = self._format.delimiter, self._format.quote
+        for line in self._lines.others:
+            try:
+                alone = next(csv.reader([line], delimiter=delimiter, quotechar=quote, strict=True), [])
+            except csv.Error:
+                continue
+            if len(alone) == width:
+                return True
+        return False
 
     def _wrong_width(self, first: int, cells: list[str], width: int) -> BadRow:
         if self._lines.number > first:  # it spans lines: more likely a stray quote than a cell with line breaks
-            return self._broken(first, f"A quote ({self._format.quote}) opened here swallows the lines below.")
+            return self._broken(first, _SWALLOWED.format(self._format.quote))
         raw = self._lines.first
-        if len(cells) < width and not raw.endswith(("\n", "\r")):
+        if len(cells) < width and self._lines.is_unended:
             what = f"The file ends in the middle of this row: {len(cells)} of {width} cells."
             return BadRow(first, first, cells, what, _CUT_ADVICE, _shown(raw), True)
         what = f"The row has {len(cells)} cells, the header has {width}."
         many = f"A {_name(self._format.delimiter)} inside a cell needs quotes around the cell."
         advice = many if len(cells) > width else "A cell is missing: complete the row and send the file again."
-        return BadRow(first, first, cells, what, advice, _shown(raw))
+        return BadRow(first, first, cells, what, advice, _shown(raw), swallows=len(cells) >= 2 * width - 1)
 
     def _damaged(self, first: int, cells: list[str]) -> BadRow:
         raw = self._lines.first
@@ -203,6 +223,13 @@ def _shown(raw: str) -> str:
     return DAMAGE.sub("?", raw[:SHOWN].rstrip("\r\n"))
 
 
+_UNCLOSED = "A quote ({}) is opened here and never closed."
+_SWALLOWED = "A quote ({}) opened here swallows the lines below."
+_UNENDED = "The file ends without a line break: this row may be cut off, in the middle of a figure even."
+_UNENDED_ADVICE = (
+    "Send the file again, whole. If the sending system never ends its files with a line break, say so in the layout "
+    "(format.ends_with_line_break: false)."
+)
 _CUT_ADVICE = "The file was cut short while it was written or sent: send it again, whole."
 
 
@@ -220,6 +247,7 @@ class _Lines:
         self.number = 0  # of the line taken last
         self.at_end = False
         self.damaged = False
+        self.is_unended = False
 
     def __iter__(self) -> "_Lines":
         return self
@@ -241,18 +269,24 @@ class _Lines:
         self._taken.append(line)
         if len(self._taken) > MOST_LINES_A_ROW:
             raise _TooManyLines
+        if line[-1] not in "\r\n":
+            self.is_unended = True
         if "\x00" in line or (not line.isascii() and DAMAGE.search(line)):
             self.damaged = True
         return line
 
     def begin_row(self) -> int:
         self._taken.clear()
-        self.damaged = False
+        self.damaged = self.is_unended = False
         return self.number + 1
 
     @property
     def first(self) -> str:
         return self._taken[0]
+
+    @property
+    def others(self) -> list[str]:
+        return self._taken[1:]
 
     @property
     def waiting(self) -> bool:

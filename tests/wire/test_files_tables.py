@@ -33,8 +33,15 @@ def test_a_quoted_cell_with_line_breaks_is_one_row():
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_any_line_end_will_do_and_none_is_needed_at_the_end(end):
-    assert [row.cells for row in rows(end.join(["a,b", "1,x", "2,y"]))] == [["1", "x"], ["2", "y"]]
+def test_any_line_end_will_do(end):
+    assert [row.cells for row in rows(end.join(["a,b", "1,x", "2,y", ""]))] == [["1", "x"], ["2", "y"]]
+
+
+def test_a_last_row_without_line_break_is_cut_off_unless_the_layout_says_that_it_is_usual():
+    text = "a,b\n1,x\n2,12"
+    good, cut = rows(text)
+    assert (good.cells, cut.cut) == (["1", "x"], True)
+    assert [row.cells for row in rows(text, Format(ends_with_line_break=False))] == [["1", "x"], ["2", "12"]]
 
 
 def test_blank_rows_are_passed_over_and_still_counted():

@@ -181,7 +181,13 @@ def _format(sample: bytes, reasons: list[str], questions: list[Question]) -> tup
     named = evidence.header(rows)
     reasons.append(named.reason)
     names = () if named.value else tuple(f"column {number}" for number in range(1, len(rows[0]) + 1))
-    form = Format(delimiter=cut.value, quote=quote, encoding=coding, header=bool(named.value), names=names, skip=skip)
+    ends = text.endswith(("\n", "\r"))
+    if not ends:
+        reasons.append("The file does not end with a line break; so the layout cannot tell a file that was cut short.")
+    form = Format(
+        delimiter=cut.value, quote=quote, encoding=coding, header=bool(named.value), names=names, skip=skip,
+        ends_with_line_break=ends,
+    )  # fmt: skip
     return form, rows
 
 

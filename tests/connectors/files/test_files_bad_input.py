@@ -100,13 +100,20 @@ def test_a_row_that_names_no_document_holds_back_its_neighbours_because_it_may_b
     assert {problem.what.split()[2] for problem in sweep.problems[1:]} == {"1001", "1002"}
 
 
-@pytest.mark.parametrize("cut", [GOOD.replace("1001", "1002")[:20], '1002,31B,"BOWL AND SPO', "10"])
+@pytest.mark.parametrize("cut", [GOOD.replace("1001", "1002")[:20], '1002,31B,"BOWL AND SPO', "10", OTHER.rstrip()])
 def test_a_file_that_was_cut_short_says_so_and_holds_back_the_document_at_the_cut(inbox, cut):
     inbox.put("a.csv", HEADER + GOOD + OTHER + cut)
     sweep = inbox.sweep()
     assert sweep.keys == ["1001"]
-    assert any("ends in the middle of this row" in problem.what for problem in sweep.problems)
+    assert any(problem.what.startswith("The file ends ") for problem in sweep.problems)
     assert any("1002" in problem.what for problem in sweep.problems)
+
+
+def test_a_cut_file_whose_documents_are_scattered_is_not_taken_at_all(inbox):
+    inbox.put("a.csv", HEADER + GOOD + OTHER + GOOD + "1003,31A")
+    sweep = inbox.sweep()
+    assert sweep.keys == []
+    assert "any may lack some" in only_problem(sweep).what
 
 
 @pytest.mark.parametrize(
@@ -133,11 +140,18 @@ def test_a_file_that_is_not_this_table_is_reported_whole_and_the_others_go_on(in
 
 
 def test_many_bad_rows_are_counted_not_listed(inbox):
-    inbox.put("a.csv", HEADER + GOOD + "".join(f"{n},too few\n" for n in range(2000, 2500)))
+    inbox.put("a.csv", HEADER + GOOD + OTHER + "".join(f"{n},too few\n" for n in range(2000, 2500)))
     sweep = inbox.sweep()
-    assert sweep.keys == ["1001"]
-    assert len(sweep.problems) == 201
+    assert sweep.keys == ["1001"], "the one above the bad rows may lack some of them"
+    assert len(sweep.problems) == 202
     assert "300 more rows" in sweep.problems[-1].what
+
+
+def test_a_file_full_of_bad_rows_is_another_table(inbox):
+    inbox.put("a.csv", HEADER + GOOD + "too few\n" * 10_001)
+    sweep = inbox.sweep()
+    assert sweep.keys == []
+    assert "More than 10,000 of its rows cannot be read; the first is line 3" in only_problem(sweep).what
 
 
 def test_a_european_file_is_read_with_its_own_signs(inbox):

@@ -108,10 +108,10 @@ def test_rows_that_the_layout_leaves_out_are_counted_and_make_nothing(inbox):
     rule = {"column": "Description", "test": "starts", "value": "Total", "because": "sums of the export"}
     inbox = inbox.with_settings(layout={**GOOD, "leave_out": [rule]})
     good = "1,31A,MUG,2,2025-01-06 10:00:00,4.50,20001.0,France\n"
-    inbox.put("a.csv", HEADER + good + ",,Total of the day,,,9.00,,\n" + "only,one\n")
+    inbox.put("a.csv", HEADER + good + ",,Total of the day,,,9.00,,\n" + "2" + good + "2" + good[:9] + "\n")
     sweep = inbox.sweep()
     assert sweep.keys == ["1"]
-    assert [problem.where for problem in sweep.problems] == ["a.csv, line 4"]
+    assert [problem.where for problem in sweep.problems] == ["a.csv, line 5"]
     assert inbox.sweep("item").keys == ["31A"]
     assert inbox.sweep("customer").keys == ["20001"]
     assert inbox.left_out() == {"sums of the export": 1}
