@@ -36,7 +36,7 @@ def django_db_setup(database_name: str) -> Iterator[None]:
     """Connects as the application, never as owner or superuser, and cleans up as the owner, since the application cannot."""
     database.use(database_name)
     with psycopg.connect(**database.login(roles.OWNER, database_name), autocommit=True) as owner:
-        shipped = database.filled_tables(owner)
+        shipped = database.shipped(owner)
         teardown = TransactionTestCase._fixture_teardown
         TransactionTestCase._fixture_teardown = lambda case: database.empty(owner, but=shipped)
         yield

@@ -80,26 +80,35 @@ def use(name: str) -> None:
         }
 
 
-def filled_tables(owner: psycopg.Connection) -> set[str]:
+def filled(owner: psycopg.Connection) -> set[str]:
     """The tables that hold rows."""
-    tables = [
-        name
-        for (name,) in owner.execute(
-            "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace"
-        )
-    ]
-    parts = [
+    tables = [name for (name,) in owner.execute(TABLES)]
+    each = [
         sql.SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(sql.Literal(t), sql.Identifier(t)) for t in tables
     ]
-    return {name for (name,) in owner.execute(sql.SQL(" UNION ALL ").join(parts))}
+    return {name for (name,) in owner.execute(sql.SQL(" UNION ALL ").join(each))}
 
 
-def empty(owner: psycopg.Connection, *, but: set[str]) -> None:
-    """Takes out of the database what a test committed."""
-    if filled := filled_tables(owner) - but:
-        owner.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(map(sql.Identifier, sorted(filled)))))
-    owner.execute("DELETE FROM tenants_tenant WHERE id <> ALL(%s)", [list(TENANTS.values())])
-    put_tenants(owner)
+def shipped(owner: psycopg.Connection) -> dict[str, list[Any]]:
+    """What every database holds from the start: table -> ids of its rows."""
+    every_id = sql.SQL("SELECT id FROM {}")
+    return {name: [key for (key,) in owner.execute(every_id.format(sql.Identifier(name)))] for name in filled(owner)}
+
+
+def empty(owner: psycopg.Connection, *, but: dict[str, list[Any]]) -> None:
+    """Takes out of the database what a test committed, but for the rows that were shipped with it."""
+    with owner.transaction():
+        if added := filled(owner) - but.keys():
+            owner.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(map(sql.Identifier, sorted(added)))))
+        for table, ids in but.items():
+            owner.execute(sql.SQL("DELETE FROM {} WHERE id <> ALL(%s)").format(sql.Identifier(table)), [ids])
+        put_tenants(owner)
+
+
+TABLES = """
+SELECT relname FROM pg_class
+WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace
+"""
 
 
 def put_tenants(owner: psycopg.Connection) -> None:
@@ -135,6 +144,8 @@ def _digest() -> str:
     files = {file for folder in folders for file in folder.glob("*.py")}
     for room in ("plumbing", "audit"):
         files |= set(Path(apps.get_app_config(room).path).glob("*.py"))
+    mapping = Path(apps.get_app_config("integrations").path) / "mapping"  # ships templates after migrating
+    files |= {file for file in mapping.rglob("*") if file.suffix in (".py", ".json", ".toml", ".yaml")}
     digest = hashlib.sha256(Path(__file__).read_bytes())
     for file in sorted(files):
         digest.update(str(file).encode() + file.read_bytes())
