@@ -7,6 +7,7 @@ Nothing here logs, and no error holds a header or a body that we sent. Proxies a
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -29,6 +30,9 @@ from .auth import Auth, LogIn, Secrets, Tokens
 from .errors import BadAddress, ConsentLost, ContractBroken, TryLater, VendorError
 from .message import Answer, Request
 from .site import Site
+
+# They would write addresses with their queries, which may hold what is a customer's or secret.
+logging.getLogger("urllib3").setLevel(logging.WARNING)
 
 LARGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of an answer, unpacked, that are taken in."""

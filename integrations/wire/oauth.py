@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import logging
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,10 @@ from . import addresses, http
 from .auth import Client, OAuth2Code, Tokens
 from .errors import ConsentLost, TryLater, VendorError
 from .site import Site
+
+# At the level of debugging they write tokens and secrets in clear.
+for _talker in ("oauthlib", "requests_oauthlib"):
+    logging.getLogger(_talker).setLevel(logging.WARNING)
 
 LONGEST = 30.0
 """Seconds that a conversation with a token address may take."""

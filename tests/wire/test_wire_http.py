@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import os
 import socket
 import ssl
@@ -231,6 +232,14 @@ def test_a_secret_that_fits_no_header_is_neither_sent_nor_shown(secret: str) -> 
     assert server.requests == []
     assert secret.strip() not in str(error.value)
     assert error.value.__suppress_context__
+
+
+def test_nothing_that_is_sent_is_logged_even_at_the_level_of_debugging(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    request = Request(method="POST", path="/x", params={"key": "s3cret"}, headers={"Authorization": "Bearer t"})
+    with Server(say(reply(b'{"name": "Ada"}'))) as server:
+        send(server, request)
+    assert caplog.text == ""
 
 
 # Nothing can hold it or fill it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -261,6 +262,17 @@ def test_a_grant_that_could_not_be_given_back_is_tried_again(vendor: LogIn) -> N
     vendor.answer = (403, "no", {})
     with pytest.raises(VendorError):
         oauth.revoke(AUTH, TOKENS, site=SITE, client=CLIENT)
+
+
+def test_nothing_of_a_conversation_is_logged_even_at_the_level_of_debugging(
+    vendor: LogIn, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    vendor.answer = (200, {"access_token": "new-access", "refresh_token": "new-refresh", "expires_in": 60}, {})
+    exchange()
+    refresh()
+    oauth.revoke(AUTH, TOKENS, site=SITE, client=CLIENT)
+    assert caplog.text == ""
 
 
 # The callback
