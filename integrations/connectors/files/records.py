@@ -301,11 +301,12 @@ def _chosen(seen: Sequence[Seen], column: Column | None, choice: Choice) -> str:
 
 
 def _seen_at(seen: Sequence[Seen]) -> Raw:
-    """Where the newest of the rows stand that this came from, and what was seen there how often."""
-    newest = seen[-1]
+    """Where the newest of the rows stands that this came from, and what was seen how often."""
+    newest = seen[-1]["path"]
+    last = max(one["last"] for one in seen if one["path"] == newest)
     return {
-        "file": newest["path"],
-        "url": link(newest["path"], [(newest["line"], newest["line"])]),
+        "file": newest,
+        "url": link(newest, [(last, last)]),
         "seen": [{"cells": one["cells"], "times": one["times"]} for one in seen],
     }
 

@@ -4,11 +4,22 @@ import json
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
+from integrations.canonical.codec import encode
 from integrations.canonical.laws import broken_laws
 from integrations.connectors.files import connector
+from integrations.connectors.files.connector import CONNECTOR
 from integrations.connectors.files.samples import make_demo
 
 SAMPLES = Path(connector.__file__).parent / "samples"
+
+
+@pytest.mark.parametrize("stream", CONNECTOR.streams, ids=lambda stream: stream.name)
+def test_a_payload_is_read_as_the_record_beside_it(stream):
+    sample = json.loads((SAMPLES / f"{stream.name}.json").read_text(), parse_float=Decimal)
+    assert sample["source"]
+    assert json.loads(encode(stream.shape.read(sample["payload"]))) == sample["record"]
 
 
 def test_the_sample_is_what_its_script_writes(tmp_path, monkeypatch):
