@@ -32,6 +32,8 @@ def body_for(stream: Stream, write: Write, site: Site) -> Body | VendorError:
             body = _identity(write)
             if write.operation == "update":
                 body |= {"sparse": True, **_changes(stream, write, site)}
+            elif write.operation == "void" and "include" in (stream.facts.get("void") or {}):
+                body["sparse"] = True  # such a void is a kind of update
     except VendorError as error:
         return error
     except ValueError as error:
@@ -42,7 +44,7 @@ def body_for(stream: Stream, write: Write, site: Site) -> Body | VendorError:
 
 def _creation(stream: Stream, write: Write, site: Site) -> Body:
     body = stream.shape.write(_prepared(write))
-    if issubclass(stream.shape.record_type, Document):
+    if stream.facts.get("transaction"):
         body["PrivateNote"] = with_mark(body.get("PrivateNote"), mark_of(write.key))
     if body.get("Type") == "Inventory":  # stock is counted from nothing, or from what the record's extra says
         body = {"TrackQtyOnHand": True, "QtyOnHand": 0, **body}
@@ -52,7 +54,9 @@ def _creation(stream: Stream, write: Write, site: Site) -> Body:
 def _changes(stream: Stream, write: Write, site: Site) -> Body:
     only = set(write.only)
     # Lines are replaced whole, and read by the tax mode beside them.
-    if only & {"lines", "discount_total", "charge_total", "line_amounts"} and stream.facts.get("lines"):
+    if only & {"lines", "discount_total", "charge_total", "line_amounts"} and issubclass(
+        stream.shape.record_type, Document
+    ):
         only |= {"lines", "line_amounts"}
     record = _prepared(write)
     body = (

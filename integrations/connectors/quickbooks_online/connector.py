@@ -14,8 +14,9 @@ from integrations.wire.shape import Shape
 from integrations.wire.stream import Operation, Stream
 
 from .dialect import QuickBooksDialect
-from .documents import CREDIT_NOTE, INVOICE, total_of
-from .shapes import ACCOUNT, CUSTOMER, ITEM, PAYMENT_TERM, TAX_RATE
+from .documents import CREDIT_NOTE, INVOICE, QUOTE, SALES_RECEIPT, total_of
+from .payments import PAYMENT
+from .shapes import ACCOUNT, CUSTOMER, ITEM, PAYMENT_TERM, TAX_RATE, VENDOR
 
 _OAUTH = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"
 _AUTHORIZE = "https://appcenter.intuit.com/connect/oauth2"
@@ -25,10 +26,11 @@ _KEEPS: frozenset[Operation] = frozenset(("create", "update"))
 _DELETES: frozenset[Operation] = _KEEPS | {"delete"}
 _VOIDS: frozenset[Operation] = _DELETES | {"void"}
 _WHOLE: Mapping[str, Any] = {"page_size": 1000, "fetch_batch": 100, "full_list": True}
+_VOID_BY_UPDATE = {"operation": "update", "include": "void"}
 _BATCHED: Mapping[str, Any] = {"batch": 30, "settle_seconds": 300}
 
 
-def _list(name: str, entity: str, shape: Shape[Any], *, named_by: str, page: str = "", **facts: Any) -> Stream:
+def _list(name: str, entity: str, shape: Shape[Any], *, named_by: str, page: str = "") -> Stream:
     """A stream of list entries: hidden when inactive, never deleted, found again by their name."""
     return Stream(
         name,
@@ -36,24 +38,30 @@ def _list(name: str, entity: str, shape: Shape[Any], *, named_by: str, page: str
         path=entity.lower(),
         at=entity,
         writes=_KEEPS,
-        facts={"list": True, "named_by": named_by, "page": page, **facts},
+        facts={"list": True, "found_by": (named_by,), "page": page},
         **_WHOLE,
         **_BATCHED,
     )
 
 
-def _document(
-    name: str, entity: str, shape: Shape[Any], *, page: str, writes: frozenset[Operation] = _DELETES
+def _transaction(
+    name: str,
+    entity: str,
+    shape: Shape[Any],
+    *,
+    page: str,
+    found_by: tuple[str, ...] = ("DocNumber",),
+    void: Mapping[str, str] | None = None,
 ) -> Stream:
-    """A stream of documents with lines: found again by number and our mark, deletions told by the change feed."""
+    """A stream of transactions: found again by our mark, deletions told by the change feed; `void` is how to ask for one."""
     return Stream(
         name,
         shape=shape,
         path=entity.lower(),
         at=entity,
-        writes=writes,
+        writes=_DELETES if void is None else _VOIDS,
         total=total_of,
-        facts={"lines": True, "deletions": True, "named_by": "DocNumber", "page": page},
+        facts={"transaction": True, "found_by": found_by, "page": page, "void": void},
         **_WHOLE,
         **_BATCHED,
     )
@@ -104,9 +112,21 @@ CONNECTOR = Connector(
         ),
         _list("payment_term", "Term", PAYMENT_TERM, named_by="Name"),
         _list("customer", "Customer", CUSTOMER, named_by="DisplayName", page="customerdetail?nameId"),
+        _list("vendor", "Vendor", VENDOR, named_by="DisplayName", page="vendordetail?nameId"),
         _list("item", "Item", ITEM, named_by="Name"),
-        _document("invoice", "Invoice", INVOICE, page="invoice?txnId", writes=_VOIDS),
-        _document("credit_note", "CreditMemo", CREDIT_NOTE, page="creditmemo?txnId"),
+        _transaction("quote", "Estimate", QUOTE, page="estimate?txnId"),
+        _transaction("invoice", "Invoice", INVOICE, page="invoice?txnId", void={"operation": "void"}),
+        _transaction("sales_receipt", "SalesReceipt", SALES_RECEIPT, page="salesreceipt?txnId", void=_VOID_BY_UPDATE),
+        _transaction("credit_note", "CreditMemo", CREDIT_NOTE, page="creditmemo?txnId"),
+        # A payment has no number that can be asked for.
+        _transaction(
+            "payment",
+            "Payment",
+            PAYMENT,
+            page="recvpayment?txnId",
+            found_by=("CustomerRef", "TxnDate"),
+            void=_VOID_BY_UPDATE,
+        ),
     ),
     dialect=QuickBooksDialect(),
     settings=(
@@ -130,7 +150,8 @@ CONNECTOR = Connector(
         ),
     ),
     can=(
-        "Reads and writes customers, items, accounts, terms, invoices and credit memos; reads tax codes.",
+        "Reads and writes customers, vendors, items, accounts, terms, estimates, invoices, sales receipts, credit memos "
+        "and payments; reads tax codes.",
         "Sees deletions of the last 30 days, voids, and entries made inactive.",
         "Sends up to 30 records in one call, and finds its own documents again after a lost answer.",
     ),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from integrations.canonical.documents import Document
 from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
 from integrations.wire.errors import ContractBroken, Duplicate, Missing, VendorError
 from integrations.wire.message import Answer, Request, json_body
@@ -23,7 +22,7 @@ from .answers import batch_answers, batch_rows, joined, one_void_a_call, outcome
 from .bodies import bodies_for, body_for
 from .documents import is_void
 from .faults import body_of, error_of, fault_in
-from .queries import literal, literals, select, with_inactive
+from .queries import MOST_ROWS, literal, literals, select, with_inactive
 from .quirks import earlier, mark_in, mark_of
 
 MINOR_VERSION = "75"
@@ -88,7 +87,7 @@ class QuickBooksDialect(Dialect):
             return Page(raws=rows, mark=mark)
         if len(rows) >= stream.page_size:
             return Page(raws=rows, next=_following(Place.of(cursor), rows, stream.page_size).token(), mark=mark)
-        if not stream.facts.get("deletions") or cursor.mark is None:
+        if not stream.facts.get("transaction") or cursor.mark is None:
             return Page(raws=rows, mark=mark)
         if isinstance(time, str) and datetime.fromisoformat(time) - datetime.fromisoformat(cursor.mark) > CHANGES_REACH:
             return Page(raws=rows, problems=[_unseen(stream, "the last read is more than 30 days ago")], mark=mark)
@@ -113,7 +112,7 @@ class QuickBooksDialect(Dialect):
             raise next(body for body in bodies if isinstance(body, VendorError))
         operation = writes[0].operation
         if len(writes) == 1 or operation == "void":
-            params = {} if operation in ("create", "update") else {"operation": operation}
+            params = {"void": stream.facts.get("void"), "delete": {"operation": "delete"}}.get(operation) or {}
             return self._post(site, stream.path, ready[0][1], requestid=key, **params)
         items = [{"bId": str(place), "operation": operation, stream.at: body} for place, body in ready]
         return self._batch(site, items, requestid=key)
@@ -259,7 +258,7 @@ def _unseen(stream: Stream, why: str) -> Problem:
 def _with_currency(row: dict[str, Any], stream: Stream, site: Site) -> dict[str, Any]:
     """Companies with a single currency leave it out of their documents in older answers (recorded)."""
     home = site.settings.get("home_currency")
-    if home and issubclass(stream.shape.record_type, Document) and "CurrencyRef" not in row:
+    if home and stream.facts.get("transaction") and "CurrencyRef" not in row:
         return {**row, "CurrencyRef": {"value": home}}
     return row
 
@@ -273,11 +272,13 @@ def _look_up(stream: Stream, write: Write, site: Site) -> str:
     body = body_for(stream, write, site)
     if isinstance(body, VendorError):
         return _of(stream, "Id = '0'")  # it can never have been sent; `found` says why
-    name = stream.facts["named_by"]
-    if body.get(name):
-        return _of(stream, f"{name} = {literal(body[name])}")
-    # Without a number of ours QuickBooks gave one: the mark is looked for among the customer's documents of the day.
-    return _of(stream, f"TxnDate = {literal(body['TxnDate'])}")
+    by = [name for name in stream.facts["found_by"] if body.get(name)]
+    # Without a number of ours QuickBooks gave one: the mark is looked for among all of the day.
+    return _of(stream, *(f"{name} = {literal(_plain(body[name]))}" for name in by or ["TxnDate"]))
+
+
+def _plain(value: Any) -> str:
+    return str(value["value"] if isinstance(value, Mapping) else value)
 
 
 def _recognised(stream: Stream, write: Write, rows: Sequence[dict[str, Any]], site: Site) -> Outcome | None:
@@ -301,21 +302,23 @@ def _made(stream: Stream, write: Write, rows: Sequence[dict[str, Any]], site: Si
     body = body_for(stream, write, site)
     if isinstance(body, VendorError):
         return Failed(error=body)
-    if issubclass(stream.shape.record_type, Document):
+    if stream.facts.get("transaction"):
         ours = [row for row in rows if mark_in(row.get("PrivateNote")) == mark_of(write.key)]
     else:
         ours = [row for row in rows if _holds(row, body)]
     if ours:
         return outcome_of({stream.at: ours[0]}, stream)
-    name = stream.facts["named_by"]
-    if rows and body.get(name):
-        return Failed(
-            error=Duplicate(
-                body[name],
-                explanation=f"QuickBooks has a {stream.label.lower()} {body[name]!r} that was not made by this.",
-            )
+    if len(rows) >= MOST_ROWS:
+        raise ContractBroken(explanation="QuickBooks lists more than can be looked through: nobody can tell.")
+    (name, *more) = stream.facts["found_by"]
+    if not rows or more or not body.get(name):
+        return None
+    return Failed(
+        error=Duplicate(
+            body[name],
+            explanation=f"QuickBooks has a {stream.label.lower()} {body[name]!r} that was not made by this.",
         )
-    return None
+    )
 
 
 def _holds(theirs: Any, sent: Any) -> bool:
@@ -327,8 +330,8 @@ def _holds(theirs: Any, sent: Any) -> bool:
     return bool(theirs == sent)
 
 
-def _of(stream: Stream, condition: str) -> str:
-    return select(stream.at, [condition, *with_inactive(stream)])
+def _of(stream: Stream, *conditions: str) -> str:
+    return select(stream.at, [*conditions, *with_inactive(stream)])
 
 
 def _path(site: Site, path: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from integrations.canonical import CreditNote, Invoice, Line, Ref, round_to_minor
+from integrations.canonical import CreditNote, Invoice, Line, Quote, Ref, SalesReceipt, round_to_minor
 from integrations.canonical.documents import Document
 from integrations.wire.shape import F, Fixed, LineEdit, Lines, Shape
 
@@ -408,9 +408,11 @@ _SALES_HEAD: tuple[F | Fixed | Lines, ...] = (
     F("tax_total", "TxnTaxDetail.TotalTax", write=None),
     F("taxes", "", read=_taxes, write=None, uses=("TxnTaxDetail.TaxLine",)),
     F("total", "TotalAmt", write=None),
+    _tags(""),
+)
+_OWED: tuple[F | Fixed | Lines, ...] = (
     F("status", "", read=_status, write=None),
     refers("receivable_account", "ARAccountRef", write=None),
-    _tags(""),
 )
 _SALES_NOISE = (*NOISE, *address_noise("BillAddr", "ShipAddr"), "HomeBalance", "HomeTotalAmt")
 
@@ -420,6 +422,7 @@ INVOICE = Shape(
     ignore=_SALES_NOISE,
     fields=(
         *_SALES_HEAD,
+        *_OWED,
         F("due_on", "DueDate"),
         F("amount_due", "Balance", write=None),
     ),
@@ -431,6 +434,43 @@ CREDIT_NOTE = Shape(
     ignore=(*_SALES_NOISE, "Balance"),
     fields=(
         *_SALES_HEAD,
+        *_OWED,
         F("remaining_credit", "RemainingCredit", write=None),
+    ),
+)
+
+_QUOTE_STATUSES = {"Pending": "sent", "Accepted": "accepted", "Closed": "invoiced", "Rejected": "declined"}
+
+
+def _quote_status(payload: Payload) -> str:
+    return _QUOTE_STATUSES.get(str(payload.get("TxnStatus")), "unknown")
+
+
+QUOTE = Shape(
+    Quote,
+    **ENTITY,
+    ignore=_SALES_NOISE,
+    fields=(
+        *_SALES_HEAD,
+        F("expires_on", "ExpirationDate"),
+        F("accepted_on", "AcceptedDate"),
+        F("status", "", read=_quote_status, write=None),
+    ),
+)
+
+
+def _receipt_status(payload: Payload) -> str:
+    return "void" if is_void(payload) else "paid"
+
+
+SALES_RECEIPT = Shape(
+    SalesReceipt,
+    **ENTITY,
+    ignore=(*_SALES_NOISE, "Balance"),
+    fields=(
+        *_SALES_HEAD,
+        refers("deposit_account", "DepositToAccountRef"),
+        F("method_reference", "PaymentRefNum"),
+        F("status", "", read=_receipt_status, write=None),
     ),
 )

@@ -40,8 +40,7 @@ LONGEST: Mapping[str, Mapping[str, int]] = {
     "Item": {"Name": 100, "Sku": 100, "Description": 4000},
     "Account": {"Name": 100},
     "Term": {"Name": 31},
-    "Invoice": _SALES,
-    "CreditMemo": _SALES,
+    **dict.fromkeys(("Estimate", "Invoice", "SalesReceipt", "CreditMemo"), _SALES),
     "Payment": {"PaymentRefNum": 21, "PrivateNote": 4000},  # memory
 }
 """How many characters each text may have, by entity and dotted path; a list's members are meant one by one."""
@@ -85,8 +84,7 @@ def _has_lines(body: Body) -> str | None:
 
 _REQUIRED: Mapping[str, tuple[Callable[[Body], str | None], ...]] = {
     "Item": (_item_accounts,),
-    "Invoice": (_has_lines,),
-    "CreditMemo": (_has_lines,),
+    **dict.fromkeys(("Estimate", "Invoice", "SalesReceipt", "CreditMemo"), (_has_lines,)),
 }
 
 

@@ -11,15 +11,20 @@ from hypothesis import strategies as st
 from integrations.canonical import (
     Account,
     Address,
+    Allocation,
     CreditNote,
     Customer,
     Invoice,
     Item,
     Line,
+    Payment,
     PaymentTerm,
     PriceSide,
+    Quote,
     Record,
     Ref,
+    SalesReceipt,
+    Vendor,
 )
 from integrations.connectors.quickbooks_online.connector import CONNECTOR
 from integrations.wire.connector import Write
@@ -140,6 +145,38 @@ DOCUMENT: dict[str, st.SearchStrategy[Any]] = {
 RECORDS: dict[str, st.SearchStrategy[Any]] = {
     "invoice": st.builds(Invoice, **DOCUMENT, due_on=maybe(DAYS)),
     "credit_note": st.builds(CreditNote, **DOCUMENT),
+    "sales_receipt": st.builds(SalesReceipt, **DOCUMENT, deposit_account=maybe(REFS)),
+    "quote": st.builds(Quote, **{**DOCUMENT, "status": st.just("sent")}, expires_on=maybe(DAYS)),
+    "payment": st.builds(
+        Payment,
+        customer=REFS,
+        paid_on=DAYS,
+        amount=st.decimals(Decimal("0.01"), 100000, places=2),
+        currency=st.sampled_from(["USD", "GBP"]),
+        reference=maybe(st.text(max_size=21)),
+        memo=maybe(WORDS),
+        deposit_account=maybe(REFS),
+        allocations=st.lists(
+            st.builds(
+                Allocation,
+                kind=st.sampled_from(["invoice", "credit_note", "journal_entry", "other"]),
+                target=REFS,
+                amount=st.decimals(0, 1000, places=2),
+                discount_amount=maybe(st.decimals(0, 1, places=2)),
+            ),
+            max_size=3,
+        ),
+        unapplied_amount=maybe(AMOUNTS),
+    ),
+    "vendor": st.builds(
+        Vendor,
+        name=NAMES,
+        number=maybe(st.text(max_size=15)),
+        billing_address=maybe(ADDRESSES),
+        payment_term=maybe(REFS),
+        reportable=maybe(st.booleans()),
+        active=st.booleans(),
+    ),
     "customer": st.builds(
         Customer,
         name=NAMES,

@@ -66,7 +66,7 @@ def _forgotten(body: dict[str, Any]) -> Iterator[str]:
         if re.search(r"[:\t\n]", body.get(name, "")):
             yield f"{name} holds a colon, tab or newline"
     for line in body.get("Line", ()):
-        if line["DetailType"] == "SalesItemLineDetail":
+        if line.get("DetailType") == "SalesItemLineDetail":
             if "Amount" not in line:
                 yield "a line without its amount"
             if not line["SalesItemLineDetail"].get("ItemRef", {}).get("value"):

@@ -7,20 +7,36 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+import requests
 from msgspec.structs import replace as changed
 
-from integrations.canonical import CreditNote, Customer, Invoice, Item, Line, PriceSide, Record, Ref
+from integrations.canonical import (
+    Allocation,
+    CreditNote,
+    Customer,
+    Invoice,
+    Item,
+    Line,
+    Payment,
+    PriceSide,
+    Record,
+    Ref,
+    SalesReceipt,
+    Vendor,
+)
 from integrations.connectors.quickbooks_online.connector import CONNECTOR
 from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
-from integrations.wire import http
+from integrations.wire import http, oauth
+from integrations.wire.auth import Client
 from integrations.wire.connector import Company, Done, Failed, Outcome, Write
 from integrations.wire.errors import ConsentLost, ContractBroken, Duplicate, Stale, TryLater
 from integrations.wire.message import Answer, Request
 from integrations.wire.site import Site
 from integrations.wire.stream import FETCHED, Cursor, Page
-from tests.mount import mounted
+from tests.mount import InProcess, mounted
 
 from . import oracle
 
@@ -261,7 +277,53 @@ def test_a_change_leaves_alone_what_it_does_not_name(books: Books, sale: Invoice
         read.due_on,
     )
     assert [line.external_id for line in after.lines] == [line.external_id for line in read.lines]
-    assert isinstance(books.look_up("invoice", creating(sale, key="intent-2"))[0], Done | Failed)
+
+
+def test_a_payment_settles_an_invoice_and_its_void_opens_it_again(
+    books: Books, vendor: QuickBooksOnline, sale: Invoice, customer: Ref
+) -> None:
+    owed = books.make("invoice", sale)
+    paid = Payment(
+        customer=customer,
+        paid_on=date(2026, 9, 20),
+        amount=Decimal("13.56"),
+        currency="USD",
+        reference="CHK 4410",
+        allocations=[
+            Allocation(kind="invoice", target=Ref(external_id=owed.external_id), amount=Decimal("13.56")),
+        ],
+    )
+    vendor.drop_reply_after_next_write()
+    with pytest.raises(TryLater):
+        books.write("payment", creating(paid))
+    (made,) = books.look_up("payment", creating(paid))
+    assert isinstance(made, Done)
+    assert books.look_up("payment", creating(paid, key="another")) == [None]
+    assert books.fetch("invoice", owed.external_id)[0].status == "paid"
+    assert books.fetch("payment", made.external_id)[0].allocations == paid.allocations
+    void = Write(key="void", operation="void", external_id=made.external_id, version=made.version)
+    (voided,) = books.write("payment", void)
+    assert isinstance(voided, Done)
+    assert isinstance(books.look_up("payment", void)[0], Done)
+    assert books.fetch("invoice", owed.external_id)[0].amount_due == Decimal("13.56")
+
+
+def test_a_walk_in_sale_needs_no_customer(books: Books, item: Ref) -> None:
+    receipt = SalesReceipt(
+        number="POS-881",
+        issued_on=date(2026, 9, 14),
+        currency="USD",
+        line_amounts="exclusive",
+        lines=[Line(item=item, quantity=Decimal(2), unit_price=Decimal("0.85"))],
+    )
+    made = books.make("sales_receipt", receipt)
+    (there,) = books.fetch("sales_receipt", made.external_id)
+    assert (there.total, there.status) == (Decimal("1.70"), "paid")
+
+
+def test_a_vendor_may_not_have_a_customers_name(books: Books, customer: Ref) -> None:
+    with pytest.raises(Duplicate):
+        books.write("vendor", creating(Vendor(name="Okafor- Garden")))
 
 
 def test_a_change_behind_our_back_is_stale(books: Books, sale: Invoice) -> None:
@@ -297,6 +359,37 @@ def test_an_entry_made_inactive_is_still_read(books: Books, customer: Ref) -> No
 def test_tax_codes_and_terms_are_read(books: Books) -> None:
     assert books.read("tax_rate")
     assert all(term.name for term in books.read("payment_term").values())
+
+
+def test_a_customer_connects_refreshes_and_disconnects(vendor: QuickBooksOnline) -> None:
+    realm = next(iter(vendor.companies))
+    nowhere = Site(environment="simulator", addresses=CONNECTOR.environments["sandbox"].on(BASE))
+    client, back = Client(id="our-app", secret="our-secret"), "http://localhost:8000/back"
+    known: dict[str, Any] = {"site": nowhere, "client": client, "allow": (BASE,)}
+    with mounted(vendor, BASE):
+        url = oauth.authorize_url(CONNECTOR.auth, site=nowhere, client=client, redirect_uri=back, state="the-state")
+        sent_back = consent(vendor, url, realm)
+        callback = oauth.read_callback(CONNECTOR.auth, sent_back, state="the-state")
+        assert callback.fields == {"realmId": realm}
+        tokens = oauth.exchange(CONNECTOR.auth, callback, redirect_uri=back, **known)
+        fresh = oauth.refresh(CONNECTOR.auth, tokens, **known)
+        assert fresh.refresh_expires_at
+        assert fresh.consent_expires_at
+        opened = Books(vendor, replace(nowhere, settings=callback.fields), fresh.access)
+        assert opened.company().id == realm
+        oauth.revoke(CONNECTOR.auth, fresh, **known)
+        with pytest.raises(ConsentLost):
+            oauth.refresh(CONNECTOR.auth, fresh, **known)
+
+
+def consent(vendor: QuickBooksOnline, url: str, realm: str) -> dict[str, str]:
+    """The person chooses the company on the vendor's page; what the vendor adds to our callback."""
+    browser = requests.Session()
+    browser.mount(BASE, InProcess(vendor, BASE))
+    asked = dict(parse_qsl(urlsplit(url).query))
+    form = {**asked, "realm": realm, "answer": "connect"}
+    answer = browser.post(url.partition("?")[0], data=form, allow_redirects=False, timeout=10)
+    return dict(parse_qsl(urlsplit(answer.headers["Location"]).query))
 
 
 def test_a_throttle_waits_a_minute(books: Books, vendor: QuickBooksOnline) -> None:
