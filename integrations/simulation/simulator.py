@@ -34,6 +34,7 @@ class Simulator(ABC):
     """One simulated vendor. A subclass answers requests with `handle`; everything else is common to all vendors."""
 
     slug: ClassVar[str]
+    longest_seconds: ClassVar[float] = 120.0  # after which whatever stands in front of the vendor answers 504
 
     def __init__(self, *, state: str = ":memory:", clock: Clock | None = None, limits: float = 1.0) -> None:
         """`state` is a SQLite file, `limits` how many times faster than the vendor's its rate limits run (0: none)."""
@@ -161,19 +162,19 @@ class Simulator(ABC):
         writes = self.means_to_write(request)
         trouble = self.misbehaviour.due(path=request.path, writes=writes, moment="before")
         if trouble is not None:
-            if trouble.what == "slow":
+            if trouble.what == "slow" and trouble.seconds < self.longest_seconds:
                 self._wait(trouble.seconds, request, acted=False)
             else:
-                answer = self._spoil(self.failure(503), trouble)
+                answer = self._spoil(self.failure(503), trouble, request)
                 self._note(request, answer.status_code if answer else 0, ())
                 return self._send(answer, request, start_response)
         answer, number, did = self._do(request)
         trouble = self.misbehaviour.due(path=request.path, writes=writes, moment="after") if did or not writes else None
         if trouble is not None:
-            if trouble.what == "slow":
+            if trouble.what == "slow" and trouble.seconds < self.longest_seconds:
                 self._wait(trouble.seconds, request, acted=True)
             else:
-                spoiled = self._spoil(answer, trouble)
+                spoiled = self._spoil(answer, trouble, request)
                 self.journal.answered_with(number, spoiled.status_code if spoiled else 0)
                 return self._send(spoiled, request, start_response)
         return self._send(answer, request, start_response)
@@ -199,10 +200,13 @@ class Simulator(ABC):
             did=tuple(did),
         )
 
-    def _spoil(self, answer: Response, trouble: Trouble) -> Response | None:
+    def _spoil(self, answer: Response, trouble: Trouble, request: Request) -> Response | None:
         """The answer that goes out instead; None is no answer at all."""
         if trouble.what == "drop":
             return None
+        if trouble.what == "slow":
+            self._wait(self.longest_seconds, request, acted=True)
+            return self.failure(504)
         if trouble.what == "html":
             return Response(
                 "<!doctype html><title>Please wait</title><h1>One moment, please</h1>", mimetype="text/html"

@@ -20,7 +20,7 @@ create table if not exists document (
     space text not null, kind text not null, id text not null, version integer not null,
     created integer not null, changed integer not null, active integer not null, gone integer not null,
     body text not null, primary key (space, kind, id)
-) without rowid;
+);
 create index if not exists document_changed on document (space, kind, changed, id);
 create table if not exists counter (name text primary key, value integer not null) without rowid;
 create table if not exists setting (name text primary key, value text not null) without rowid;

@@ -199,8 +199,8 @@ def test_a_stale_version_a_taken_name_and_an_unknown_id_are_told_apart(qb: Quick
     made.save(qb=qb)
     made.Notes = "once"
     made.save(qb=qb)
+    made.Notes = "twice"
     with pytest.raises(QuickbooksException) as stale:
-        made.Notes = "twice"
         made.save(qb=qb)
     assert stale.value.error_code == 5010
     with pytest.raises(QuickbooksException) as taken:

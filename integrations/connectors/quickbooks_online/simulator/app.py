@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs
 
+import requests
 from werkzeug.wrappers import Request, Response
 
 from integrations.simulation.clock import Clock
@@ -18,7 +19,7 @@ from integrations.simulation.limits import Window
 from integrations.simulation.simulator import Simulator, epoch
 from integrations.simulation.store import from_json, to_json
 
-from . import attachments, ledger, pages, settlement, tax_service
+from . import attachments, ledger, pages, settlement, tax_service, webhooks
 from . import company as companies
 from .books import Books
 from .company import Body, Company, Settings
@@ -87,11 +88,12 @@ class QuickBooksOnline(Simulator):
         self.store.set(f"company {realm}", asdict(settings))
         return self.company(realm)
 
-    def documents(self, kind: str, realm: str | None = None) -> list[Body]:
-        """All documents of a kind, inactive ones included, deleted ones not, as the API would show them."""
+    def documents(self, kind: str, realm: str | None = None, only: Sequence[str] = ()) -> list[Body]:
+        """All documents of a kind, inactive ones included, deleted ones not, as the API would show them, or `only` some members."""
         company, entity = self.company(realm), ENTITIES[kind]
         rows = self.store.rows(company.realm, kind, "not gone order by cast(id as integer), id")
-        return [company.show(entity, row) for row in rows]
+        found = [company.show(entity, row) for row in rows]
+        return [{name: body[name] for name in only if name in body} for body in found] if only else found
 
     def totals(self, kind: str, realm: str | None = None) -> dict[str, Any]:
         """How many transactions of a kind there are, and the sum of their totals by currency."""
@@ -150,6 +152,15 @@ class QuickBooksOnline(Simulator):
         """The protection by `requestid` fails, as reports say it can."""
         self.store.run("delete from answered")
 
+    def notice(self, verifier: str, *, since: int = 0, form: webhooks.Form = "events") -> webhooks.Notice | None:
+        """The webhook for everything that changed after journal entry `since`; None if nothing did."""
+        return webhooks.notice(self.journal, verifier, since=since, form=form)
+
+    def notify(self, url: str, verifier: str, since: int = 0, form: webhooks.Form = "events") -> int:
+        """Posts that webhook to an address and returns the status it answers with; 0 where there was nothing to tell."""
+        found = self.notice(verifier, since=since, form=form)
+        return requests.post(url, found.body, headers=found.headers, timeout=10).status_code if found else 0
+
     def controls(self) -> dict[str, Any]:
         return super().controls() | {
             "companies": lambda: self.companies,
@@ -163,6 +174,7 @@ class QuickBooksOnline(Simulator):
             "expire_tokens": self.expire_tokens,
             "revoke_consent": self.revoke_consent,
             "forget_request_ids": self.forget_request_ids,
+            "notify": self.notify,
             "auto_consent": lambda realm: setattr(self, "auto_consent", realm),
         }
 

@@ -134,7 +134,7 @@ class Books:
             old = company.current(entity, {"Id": id} | ({"SyncToken": version} if version is not None else {}))
         elif "create" not in entity.operations:
             raise Fault("500", f"Operation create is not supported for {entity.name}.")
-        base = _kept(entity, old.body, sparse=bool(sparse)) if old else {}
+        base = _kept(entity, old.body, sent, sparse=bool(sparse)) if old else {}
         body = _without_blanks({**base, **sent})
         if entity.name == "Attachable":
             _check_attachable(company, body)
@@ -210,7 +210,7 @@ def check_batch_operation(operation: str, body: Any) -> None:
         raise Fault("2020", "Required parameter Id is missing in the request", element="Id")
 
 
-def _kept(entity: Entity, old: Body, *, sparse: bool) -> Body:
+def _kept(entity: Entity, old: Body, sent: Body, *, sparse: bool) -> Body:
     """What an update starts from: everything if sparse; otherwise only what the vendor does not let go of (recorded)."""
     mine = {
         name: value
@@ -218,8 +218,8 @@ def _kept(entity: Entity, old: Body, *, sparse: bool) -> Body:
         if name not in READ_ONLY and name not in ("Id", "SyncToken", "sparse")
     }
     if sparse:
-        # Tax is worked out anew; the old sum is no override.
-        return {name: value for name, value in mine.items() if name != "TxnTaxDetail"}
+        # New lines are taxed anew; the old sum does not overrule theirs.
+        return {name: value for name, value in mine.items() if name != "TxnTaxDetail" or "Line" not in sent}
     kept = ("CurrencyRef", "ExchangeRate", "DocNumber", "Active", "Type", "AccountType", "AccountSubType", "Taxable",
             "DefaultTaxCodeRef", "DepositToAccountRef", "PrintStatus", "EmailStatus")  # fmt: skip
     return {name: mine[name] for name in kept if name in mine}

@@ -41,11 +41,13 @@ def _list(name: str, filters: str = "Name", *, operations: str = "create read up
     )
 
 
-def _transaction(name: str, filters: str, void: Literal["", "operation=void", "include=void"] = "") -> Entity:
+def _transaction(
+    name: str, filters: str, void: Literal["", "operation=void", "include=void"] = "", *, number: str = "DocNumber"
+) -> Entity:
     return Entity(
         name,
         "transaction",
-        frozenset(f"DocNumber TxnDate {filters}".split()),
+        frozenset(f"{number} TxnDate {filters}".split()),
         label="DocNumber",
         sequence="transaction",
         void=void,
@@ -71,14 +73,14 @@ ENTITIES = {
         _list("TaxAgency", "DisplayName", operations="create read", in_cdc=False),
         _transaction("Invoice", _SALE_FILTERS, "operation=void"),
         _transaction("CreditMemo", _SALE_FILTERS + " RemainingCredit"),
-        _transaction("SalesReceipt", _SALE_FILTERS + " DepositToAccountRef PaymentMethodRef", "include=void"),
+        _transaction("SalesReceipt", _SALE_FILTERS + " DepositToAccountRef PaymentMethodRef", "include=void", number=""),
         _transaction("RefundReceipt", _SALE_FILTERS + " DepositToAccountRef"),
         _transaction("Estimate", _SALE_FILTERS + " TxnStatus ExpirationDate AcceptedDate"),
         _transaction("Payment", "CustomerRef TotalAmt UnappliedAmt DepositToAccountRef PaymentMethodRef", "include=void"),
         _transaction("Bill", _PURCHASE_FILTERS),
-        _transaction("VendorCredit", _PURCHASE_FILTERS),
+        _transaction("VendorCredit", "VendorRef TotalAmt Balance DepartmentRef"),
         _transaction("BillPayment", "VendorRef TotalAmt PayType", "include=void"),
-        _transaction("PurchaseOrder", _PURCHASE_FILTERS + " POStatus"),
+        _transaction("PurchaseOrder", "VendorRef TotalAmt DueDate SalesTermRef DepartmentRef POStatus"),
         _transaction("Purchase", "PaymentType TotalAmt AccountRef EntityRef Credit"),
         _transaction("JournalEntry", "TotalAmt Adjustment"),
         _transaction("Deposit", "DepositToAccountRef TotalAmt"),

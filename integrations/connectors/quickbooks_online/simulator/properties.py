@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from importlib.resources import files
@@ -77,25 +77,23 @@ def _flag(name: str, kind: str, value: Any) -> bool | None:
     raise Fault("2010", f"Property Name:{name} should be true or false. Supplied value:{value}")
 
 
-_DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
-_MOMENT = re.compile(_DATE.pattern + r"T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})?")
-
-
 def _date(name: str, kind: str, value: Any) -> str | None:
     if value == "":
         return None
     # A moment where a day is wanted loses its time, without regard to its zone.
-    day = str(value)[:10]
-    if not _DATE.fullmatch(day) or not (len(str(value)) == 10 or str(value)[10] in "T+-Z"):
-        raise Fault("2060", f"Date format is incorrect for {name}. Supplied value:{value}", element=name)
-    return day
+    try:
+        return date.fromisoformat(str(value)[:10]).isoformat()
+    except ValueError:
+        raise Fault("2060", f"Date format is incorrect for {name}. Supplied value:{value}", element=name) from None
 
 
 def _moment(name: str, kind: str, value: Any) -> str | None:
     if value == "":
         return None
-    if not _MOMENT.fullmatch(str(value)):
-        raise Fault("2060", f"DateTime format is incorrect for {name}. Supplied value:{value}", element=name)
+    try:
+        datetime.fromisoformat(str(value))
+    except ValueError:
+        raise Fault("2060", f"DateTime format is incorrect for {name}. Supplied value:{value}", element=name) from None
     return str(value)
 
 

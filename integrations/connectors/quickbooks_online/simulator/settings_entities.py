@@ -98,15 +98,7 @@ def exchange_rate(company: Company, currency: str, day: str | None) -> Body:
         raise Fault(
             "2170", f"Enumeration value {currency} is not valid for sourcecurrencycode", element="sourcecurrencycode"
         )
-    return {
-        "SourceCurrencyCode": currency,
-        "TargetCurrencyCode": company.settings.currency,
-        "Rate": trimmed(company.rate(currency, day)),
-        "AsOfDate": day,
-        "domain": "QBO",
-        "sparse": False,
-        "MetaData": {"LastUpdatedTime": company.moment(company.now())},
-    }
+    return _rate(company, currency, day, company.rate(currency, day))
 
 
 def save_exchange_rate(company: Company, body: Body) -> Body:
@@ -116,9 +108,9 @@ def save_exchange_rate(company: Company, body: Body) -> Body:
         if needed not in body:
             raise Fault("2020", f"Required parameter {needed} is missing in the request", element=needed)
     currency, day, now = body["SourceCurrencyCode"], body["AsOfDate"], company.now()
-    kept = {"SourceCurrencyCode": currency, "AsOfDate": day, "Rate": Decimal(body["Rate"])}
+    kept = _rate(company, currency, day, Decimal(body["Rate"]))
     company.store.put(company.realm, "ExchangeRate", Row(f"{currency} {day}", 0, now, now, True, False, kept))
-    return exchange_rate(company, currency, day)
+    return kept
 
 
 def _check_multicurrency(company: Company) -> None:
@@ -128,3 +120,15 @@ def _check_multicurrency(company: Company) -> None:
 
 def _signature(id: str) -> Body:
     return {"domain": "QBO", "sparse": False, "Id": id, "SyncToken": "0"}
+
+
+def _rate(company: Company, currency: str, day: str, rate: Decimal) -> Body:
+    return {
+        "SourceCurrencyCode": currency,
+        "TargetCurrencyCode": company.settings.currency,
+        "Rate": trimmed(rate),
+        "AsOfDate": day,
+        "domain": "QBO",
+        "sparse": False,
+        "MetaData": {"LastUpdatedTime": company.moment(company.now())},
+    }

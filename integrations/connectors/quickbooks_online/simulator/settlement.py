@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from integrations.simulation.store import Row
 
-from .company import Body, Company, shown
+from .company import Body, Company, rounded, shown
 from .entities import ENTITIES
 from .faults import Fault
 
@@ -147,13 +147,15 @@ def _recount(company: Company, kind: str, row: Row, *, new_version: bool) -> Row
         if kind == "CreditMemo":
             changes["RemainingCredit"] = shown(left)
         if company.settings.multicurrency:
-            changes["HomeBalance"] = shown(round(left * Decimal(row.body["ExchangeRate"]), 2))
+            changes["HomeBalance"] = shown(rounded(left * Decimal(row.body["ExchangeRate"])))
     elif kind == "Payment":
         out = company.store.run(
             "select target_kind, amount from application where space=? and kind=? and id=?", company.realm, kind, row.id
         )
         used = sum((_SETTLES[kind][target] * Decimal(amount) for target, amount in out), Decimal())
         changes["UnappliedAmt"] = shown(Decimal(row.body["TotalAmt"]) - used)
+    if all(row.body.get(name) == value for name, value in changes.items()):
+        return row
     return company.touch(ENTITIES[kind], row, changes, new_version=new_version)
 
 
