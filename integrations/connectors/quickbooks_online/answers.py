@@ -24,7 +24,7 @@ def outcome_of(body: Mapping[str, Any], stream: Stream) -> Outcome:
 
 
 def unanswered() -> TryLater:
-    return TryLater(sent=True, explanation="QuickBooks' answer to the batch says nothing about this record.")
+    return TryLater(sent=True, explanation="QuickBooks' answer says nothing about this record.")
 
 
 def one_void_a_call() -> TryLater:

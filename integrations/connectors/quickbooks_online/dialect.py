@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
-from integrations.wire.errors import ContractBroken, Duplicate, Missing, VendorError
+from integrations.wire.errors import ContractBroken, Duplicate, Missing, Refused, Stale, VendorError
 from integrations.wire.message import Answer, Request, json_body
 from integrations.wire.site import Site
 from integrations.wire.stream import Cursor, Gone, Page, Problem, Stream
@@ -106,12 +106,13 @@ class QuickBooksDialect(Dialect):
 
         Raises Refused where that leaves none. Voids have no batch: only the first goes, the others come back at once.
         """
-        bodies = bodies_for(stream, writes, site)
+        operation = writes[0].operation
+        alone = len(writes) == 1 or operation == "void"
+        bodies = bodies_for(stream, writes[:1] if alone else writes, site)
         ready = [(place, body) for place, body in enumerate(bodies) if not isinstance(body, VendorError)]
         if not ready:
             raise next(body for body in bodies if isinstance(body, VendorError))
-        operation = writes[0].operation
-        if len(writes) == 1 or operation == "void":
+        if alone:
             params = {"void": stream.facts.get("void"), "delete": {"operation": "delete"}}.get(operation) or {}
             return self._post(site, stream.path, ready[0][1], requestid=key, **params)
         items = [{"bId": str(place), "operation": operation, stream.at: body} for place, body in ready]
@@ -120,25 +121,27 @@ class QuickBooksDialect(Dialect):
     def outcomes(
         self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site, step: int = 1
     ) -> list[Outcome]:
-        body = body_of(answer)
-        bodies = bodies_for(stream, writes, site)
+        """What became of each. Raises the error of an item that may have been done: then all are looked up."""
+        try:
+            body = body_of(answer)
+        except (Refused, Stale) as error:
+            if len(writes) > 1 and writes[0].operation != "void":
+                raise
+            return [Failed(error=error), *(Failed(error=one_void_a_call()) for _ in writes[1:])]
         if len(writes) == 1:
-            return [outcome_of(body, stream)]
-        if writes[0].operation == "void":
-            sent = next(place for place, made in enumerate(bodies) if not isinstance(made, VendorError))
-            answered = {str(sent): body}
+            answered = {"0": body}
+        elif writes[0].operation == "void":
+            voided = (body.get(stream.at) or {}).get("Id")
+            answered = {str(place): body for place, write in enumerate(writes) if write.external_id == voided}
         else:
             answered = batch_answers(body)
         outcomes: list[Outcome] = []
-        for place, made in enumerate(bodies):
-            if isinstance(made, VendorError):
-                outcomes.append(Failed(error=made))
-            elif str(place) in answered:
-                outcomes.append(outcome_of(answered[str(place)], stream))
-            elif writes[0].operation == "void":
-                outcomes.append(Failed(error=one_void_a_call()))
-            else:
-                outcomes.append(Failed(error=unanswered()))
+        for place, write in enumerate(writes):
+            item = answered.get(str(place))
+            outcome = _not_answered(stream, write, site) if item is None else outcome_of(item, stream)
+            if isinstance(outcome, Failed) and outcome.error.may_have_acted:
+                raise outcome.error
+            outcomes.append(outcome)
         return outcomes
 
     # --- was it done? ---
@@ -218,6 +221,14 @@ class QuickBooksDialect(Dialect):
 
     def _batch(self, site: Site, items: Sequence[Mapping[str, Any]], **params: str) -> Request:
         return self._post(site, "batch", {"BatchItemRequest": list(items)}, **params)
+
+
+def _not_answered(stream: Stream, write: Write, site: Site) -> Failed:
+    """Why the answer to a call says nothing about one of its writes."""
+    if write.operation == "void":
+        return Failed(error=one_void_a_call())
+    body = body_for(stream, write, site)
+    return Failed(error=body if isinstance(body, VendorError) else unanswered())
 
 
 # --- pages -----------------------------------------------------------------------------------------------------------

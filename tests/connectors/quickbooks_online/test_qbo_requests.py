@@ -395,12 +395,24 @@ def test_a_record_that_cannot_go_does_not_hold_back_the_others() -> None:
     assert "21 characters" in held.error.explanation
 
 
-def test_a_record_that_a_batch_does_not_answer_may_have_been_written() -> None:
+@pytest.mark.parametrize(
+    "second",
+    [[], [{"bId": "1", "Fault": {"type": "SystemFault", "Error": [{"code": "10000", "Message": "Failure"}]}}]],
+    ids=["not answered", "a failure of theirs"],
+)
+def test_a_batch_of_which_one_may_have_been_done_is_looked_up_whole(second: list[dict[str, Any]]) -> None:
     writes = [create(invoice(number="A")), create(invoice(number="B"))]
-    done = [{"bId": "1", "Invoice": {"Id": "1", "SyncToken": "0"}}]
-    lost, _ = DIALECT.outcomes(STREAMS["invoice"], writes, answer({"BatchItemResponse": done}), US)
-    assert isinstance(lost, Failed)
-    assert lost.error.may_have_acted
+    done = [{"bId": "0", "Invoice": {"Id": "1", "SyncToken": "0"}}, *second]
+    with pytest.raises(TryLater) as unclear:
+        DIALECT.outcomes(STREAMS["invoice"], writes, answer({"BatchItemResponse": done}), US)
+    assert unclear.value.may_have_acted
+
+
+def test_a_refusal_of_one_record_is_its_outcome() -> None:
+    refused = answer({"Fault": {"type": "ValidationFault", "Error": [{"code": "6210", "Message": "Closed"}]}}, 400)
+    (outcome,) = DIALECT.outcomes(STREAMS["invoice"], [create(invoice())], refused, US)
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code == "6210"
 
 
 def test_voids_go_one_a_call_and_the_others_come_back_untouched() -> None:
