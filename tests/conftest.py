@@ -17,7 +17,6 @@ from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests import database
 
-
 # Slow hashing protects real passwords; here it only costs time.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

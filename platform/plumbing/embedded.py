@@ -6,6 +6,7 @@ listens on a socket only and trusts whoever can open that socket: for one machin
 
 import atexit
 import json
+import subprocess
 import threading
 import time
 import warnings
@@ -95,7 +96,7 @@ def _wait_until_it_answers(server: Any) -> None:
             where = str(server.get_postmaster_info().socket_dir)
             psycopg.connect(host=where, user="postgres", dbname="postgres").close()
             return
-        except Exception:
+        except (subprocess.TimeoutExpired, psycopg.OperationalError):
             if time.monotonic() > until:
                 raise
             time.sleep(0.5)

@@ -1,6 +1,8 @@
 """The embedded PostgreSQL is one server for all who ask, and leaves with the last of them."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,12 +47,14 @@ def server(folder: Path) -> psutil.Process | None:
 
 
 @pytest.fixture
-def folder(tmp_path):
-    place = tmp_path / "postgres"
+def folder(settings):
+    # Not pytest's own folder, which it closes to the user that the server runs as where we are root.
+    place = settings.VAR / "tests" / f"embedded-{os.getpid()}"
     yield place
     if running := server(place):
-        running.terminate()
+        running.send_signal(signal.SIGINT)  # a fast shutdown
         running.wait(30)
+    shutil.rmtree(place)
 
 
 def test_several_who_start_at_once_get_one_server_and_the_last_one_stops_it(folder):

@@ -1,8 +1,9 @@
 """Settings are read well or refused with words."""
 
 import pytest
-from config import env
 from django.core.exceptions import ImproperlyConfigured
+
+from config import env
 
 
 def test_what_must_be_set_says_so(monkeypatch):

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+
 from plumbing import health
 from plumbing.models import Heartbeat
 

@@ -3,6 +3,7 @@
 import pytest
 from django.apps import apps
 from django.db.models.functions import Now
+
 from plumbing.leases import LeaseLost
 
 

@@ -4,6 +4,7 @@ import logging
 import time
 
 import pytest
+
 from plumbing import masking
 from plumbing.masking import MASK, MaskingFormatter, mask
 

@@ -5,10 +5,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from plumbing import roles
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege
 
+from plumbing import roles
 from tests import database
 
 

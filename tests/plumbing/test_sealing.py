@@ -4,12 +4,13 @@ import copy
 import pickle
 
 import pytest
-from config import env
 from django.core.management import CommandError, call_command
 from django.db import connection
+
+from config import env
 from plumbing import masking, sealing
 from plumbing.resealing import sealed_fields
-from plumbing.sealing import BadKey, CannotOpen, Secret, SealedField
+from plumbing.sealing import BadKey, CannotOpen, SealedField, Secret
 
 PLACE = "connection.secrets"
 

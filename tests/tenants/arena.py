@@ -9,10 +9,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-from plumbing import roles
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from plumbing import roles
 from tests import database
 
 OURS, THEIRS = database.TENANTS["ours"], database.TENANTS["theirs"]

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
-from plumbing.health import NotReady
 
+from plumbing.health import NotReady
 from tenants import audit
 from tenants.access.models import User
 from tenants.audit import Entry, Reference, partitions, trail

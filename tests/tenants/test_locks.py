@@ -7,11 +7,11 @@ import psycopg
 import pytest
 from django.apps import apps
 from django.db.migrations.loader import MigrationLoader
-from plumbing import roles
-from plumbing.rowlevel import HAS_TIE, GrantDispatch, is_tenant_owned, references
 from psycopg import sql
 from psycopg.errors import ForeignKeyViolation, InsufficientPrivilege
 
+from plumbing import roles
+from plumbing.rowlevel import HAS_TIE, GrantDispatch, is_tenant_owned, references
 from tests.tenants.arena import OURS, THEIRS, Arena, arena
 
 OUR_APPS = ("tenants", "audit", "access", "integrations", "plumbing")

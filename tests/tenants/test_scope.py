@@ -1,7 +1,7 @@
 """The first lock and the second, as code meets them."""
 
 import pytest
-from django.db import connection, transaction
+from django.db import DataError, connection, transaction
 
 from plumbing.roles import dispatch
 from tenants.access.models import Membership, User
@@ -78,24 +78,17 @@ def test_scopes_nest_and_the_database_hears_of_each(tenant, other_tenant):
     assert announced() == str(tenant.pk)
 
 
-def test_a_failed_block_puts_the_former_scope_back(tenant, other_tenant):
-    with (
-        pytest.raises(ZeroDivisionError),
-        transaction.atomic(),
-        tenant_scope(other_tenant.pk),
-        connection.cursor() as cursor,
-    ):
-        cursor.execute("SELECT 1")
+def fail_within(other_tenant, statement):
+    with transaction.atomic(), tenant_scope(other_tenant.pk), connection.cursor() as cursor:
+        cursor.execute(statement)
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("statement", "error"), [("SELECT 1", ZeroDivisionError), ("SELECT 1 / 0", DataError)])
+def test_a_block_that_fails_puts_the_former_scope_back(tenant, other_tenant, statement, error):
+    with pytest.raises(error):
+        fail_within(other_tenant, statement)
     assert announced() == str(tenant.pk) == str(current_tenant_id())
-
-
-def test_a_broken_statement_puts_the_former_scope_back(tenant, other_tenant):
-    from django.db import DataError
-
-    with pytest.raises(DataError), transaction.atomic(), tenant_scope(other_tenant.pk), connection.cursor() as cursor:
-        cursor.execute("SELECT 1 / 0")
-    assert announced() == str(tenant.pk)
 
 
 def test_dispatch_sees_all_tenants_and_gives_the_role_back(tenant, other_tenant, person):
