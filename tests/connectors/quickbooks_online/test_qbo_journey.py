@@ -109,28 +109,47 @@ def vendor() -> QuickBooksOnline:
 
 @pytest.fixture
 def books(vendor: QuickBooksOnline) -> Iterator[Books]:
-    realm = next(iter(vendor.companies))
+    """The American company."""
+    yield from opened(vendor, "US")
+
+
+@pytest.fixture
+def british(vendor: QuickBooksOnline) -> Iterator[Books]:
+    """A company with tax codes and a tax mode."""
+    yield from opened(vendor, "GB")
+
+
+def opened(vendor: QuickBooksOnline, country: str) -> Iterator[Books]:
+    realm = next(realm for realm in vendor.companies if vendor.company(realm).settings.country == country)
     site = Site(
         environment="simulator",
         addresses=CONNECTOR.environments["sandbox"].on(BASE),
         settings={"realmId": realm},
     )
     with mounted(vendor, BASE):
-        opened = Books(vendor, site, vendor.connect(realm)["access_token"])
-        company = opened.company()
-        opened.site = replace(
+        found = Books(vendor, site, vendor.connect(realm)["access_token"])
+        company = found.company()
+        found.site = replace(
             site, settings={"realmId": realm, "country": company.country, "home_currency": company.currency}
         )
-        yield opened
+        yield found
 
 
 @pytest.fixture
 def customer(books: Books) -> Ref:
+    return a_customer(books)
+
+
+def a_customer(books: Books) -> Ref:
     return Ref(external_id=books.make("customer", Customer(name="Okafor: Garden", number="C-1")).external_id)
 
 
 @pytest.fixture
 def item(books: Books) -> Ref:
+    return an_item(books)
+
+
+def an_item(books: Books) -> Ref:
     sales = next(each for each in books.read("account").values() if each.type == "sales")
     lantern = Item(
         name="Lantern",
@@ -272,6 +291,35 @@ def test_a_change_leaves_alone_what_it_does_not_name(books: Books, sale: Invoice
         read.due_on,
     )
     assert [line.external_id for line in after.lines] == [line.external_id for line in read.lines]
+
+
+@pytest.mark.parametrize(
+    ("mode", "price", "net"),
+    [("exclusive", Decimal("12.75"), Decimal("25.50")), ("inclusive", Decimal("12.75"), Decimal("21.25"))],
+)
+def test_a_british_invoice_is_taxed_as_it_was_meant(british: Books, mode: Any, price: Decimal, net: Decimal) -> None:
+    standard = next(code for code in british.read("tax_rate").values() if code.rate_percent == 20)
+    sold = Line(
+        item=an_item(british),
+        quantity=Decimal(2),
+        unit_price=price,
+        tax_rate=Ref(external_id=standard.external_id),
+        tax_percent=standard.rate_percent,
+    )
+    made = british.make(
+        "invoice",
+        Invoice(
+            number="UK-77",
+            customer=a_customer(british),
+            issued_on=date(2026, 9, 14),
+            currency="GBP",
+            line_amounts=mode,
+            lines=[sold],
+        ),
+    )
+    (there,) = british.fetch("invoice", made.external_id)
+    assert (there.line_amounts, there.lines[0].unit_price, there.lines[0].net_amount) == (mode, price, net)
+    assert (there.tax_total, there.total) == (net / 5, net * 6 / 5)
 
 
 def test_a_payment_settles_an_invoice_and_its_void_opens_it_again(
