@@ -197,7 +197,7 @@ def _operand(company: Company, name: str, kind: str, token: str) -> Any:
     if kind in ("number", "integer"):
         if not re.fullmatch(r"-?\d+(\.\d+)?", word):
             raise Fault("4001", f"QueryValidationError: value {word} is not a number for property {name}")
-        return float(word)
+        return float(word)  # as SQLite compares
     if kind == "flag":
         if word.lower() not in ("true", "false"):
             raise Fault("4001", f"QueryValidationError: value {word} is not true or false for property {name}")
