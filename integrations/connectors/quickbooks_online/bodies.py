@@ -12,7 +12,7 @@ from integrations.wire.errors import Refused, VendorError
 from integrations.wire.site import Site
 from integrations.wire.stream import Stream
 
-from .documents import booked, is_bundle
+from .booking import is_bundle
 from .quirks import mark_in, mark_of, with_mark
 from .requirements import refusal_of
 
@@ -79,7 +79,7 @@ def _refuse_changed_bundles(there: Document, wanted: Document) -> None:
 def _prepared(write: Write) -> Record:
     if write.record is None:
         raise ValueError("there is no record to send")
-    return booked(write.record) if isinstance(write.record, Document) else write.record
+    return write.record
 
 
 def _identity(write: Write) -> Body:
