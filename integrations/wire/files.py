@@ -14,9 +14,10 @@ no news, and a sweep reads on from the state in which it began.
 import gzip
 import io
 import os
+import sqlite3
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -28,7 +29,7 @@ import msgspec
 
 from .errors import BadAddress, ContractBroken, TryLater
 from .message import Answer, Request, json_body
-from .spool import Document, Grouping, Seen, Spool, Trouble, sweep_out
+from .spool import Damaged, Document, Forgotten, Grouping, Seen, Spool, Trouble, opened, sweep_out
 from .tables import Reading, Table, TableError
 
 LARGEST = 8 * 1024**3  # bytes of one file, unpacked: beyond that it is a mistake or an attack
@@ -49,7 +50,17 @@ def send(request: Request, *, root: Path, spool: Path, deadline: float | None = 
         case "LIST":
             return _answer({"folder": request.path, "files": [file.plain() for file in folder.files(pattern)]})
         case "READ":
-            return _read(request, folder, pattern, spool=spool, deadline=deadline)
+            try:
+                return _read(request, folder, pattern, spool=spool, deadline=deadline)
+            except (Damaged, Forgotten) as error:
+                raise TryLater(sent=False, retry_after=0, explanation="The files must be worked on anew.") from error
+            except sqlite3.OperationalError as error:  # no space left, or locked for too long
+                raise TryLater(
+                    sent=False,
+                    retry_after=60,
+                    explanation=f"The files could not be worked on: {error}.",
+                    advice="Check the free space where this service keeps its working files; it is tried again.",
+                ) from error
     raise ContractBroken(f"{request.method} is no verb of the files driver.")
 
 
@@ -59,7 +70,7 @@ def _read(request: Request, folder: "Folder", pattern: str, *, spool: Path, dead
     sweep_out(spool, now=time.time())
     told = (str(folder.base), pattern, msgspec.json.encode(reading).decode(), params.get("edition", ""))
     name = sha256("\0".join(told).encode()).hexdigest()
-    with Spool(spool, name, reading) as rows:
+    with opened(spool, name, reading) as rows:
         state, _, place = params.get("page", "").partition(":")
         troubles: list[Trouble] = []
         if not state or not rows.knows(state):
@@ -207,30 +218,47 @@ class Folder:
                 explanation="The file pattern leads out of the folder.",
                 advice="Use a pattern below the folder, like “*.csv” or “2025/*.csv”.",
             )
-        found = [file for file in self._walk() if _fits(file.path, pattern)]
+        listed = (
+            self._fs.find(str(self.base), detail=True).values()
+            if "/" in pattern
+            else self._fs.ls(str(self.base), detail=True)
+        )
+        found = []
+        for listing in cast(Iterable[dict[str, Any]], listed):
+            name = Path(listing["name"]).relative_to(self.base).as_posix()
+            if _fits(name, pattern) and (file := self._file(name)):
+                found.append(file)
         return sorted(found, key=lambda file: (file.modified, file.path))
 
-    def _walk(self) -> Iterator[File]:
-        for path, info in cast(Mapping[str, dict[str, Any]], self._fs.find(str(self.base), detail=True)).items():
-            name = Path(path).relative_to(self.base).as_posix()
-            if not Path(os.path.realpath(path)).is_relative_to(self.base):
-                yield File(
-                    path=name,
-                    size=0,
-                    modified=0.0,
-                    stamp="",
-                    trouble="This is a link that leads out of the folder; it is not read.",
-                    advice="Put the file itself into the folder.",
-                )
-            elif info["type"] == "file":
-                yield File(path=name, size=info["size"], modified=info["mtime"], stamp=_stamp(info))
+    def _file(self, name: str) -> File | None:
+        true = Path(os.path.realpath(self.base / name))
+        if not true.is_relative_to(self.base):
+            return File(
+                path=name,
+                size=0,
+                modified=0.0,
+                stamp="",
+                trouble="This is a link that leads out of the folder; it is not read.",
+                advice="Put the file itself into the folder.",
+            )
+        if not true.is_file():
+            return None
+        try:
+            info = self._info(name)
+        except FileNotFoundError:
+            return None  # it went away this moment
+        return File(path=name, size=info["size"], modified=info["mtime"], stamp=_stamp(info))
 
     def stamp(self, file: File) -> str:
         """The file's stamp now; empty where it is gone."""
         try:
-            return _stamp(self._fs.info(str(self.base / file.path)))
+            return _stamp(self._info(file.path))
         except FileNotFoundError:
             return ""
+
+    def _info(self, name: str) -> dict[str, Any]:
+        """What the file system says of a file; of a link, what it says of the file behind it."""
+        return cast(dict[str, Any], self._fs.info(os.path.realpath(self.base / name)))
 
     def open(self, file: File) -> BinaryIO:
         return cast(BinaryIO, self._fs.open(str(self.base / file.path), "rb"))
@@ -241,10 +269,10 @@ def _stamp(info: Mapping[str, Any]) -> str:
 
 
 def _fits(path: str, pattern: str) -> bool:
-    name = path if "/" in pattern else path.rpartition("/")[2]
-    if "/" in path and "/" not in pattern:
-        return False  # folders within the folder are read only where the pattern names them
-    return fnmatchcase(name, pattern) or fnmatchcase(name.removesuffix(".gz"), pattern)
+    """Whether a file is meant: folders within the folder only where the pattern names them, hidden files never."""
+    if path.count("/") != pattern.count("/") or path.rpartition("/")[2].startswith("."):
+        return False  # many programs write under a hidden name until the file is complete
+    return fnmatchcase(path, pattern) or fnmatchcase(path.removesuffix(".gz"), pattern)
 
 
 def unpacked(file: BinaryIO | io.BufferedReader, *, name: str) -> BinaryIO:

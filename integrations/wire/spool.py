@@ -8,9 +8,8 @@ of a sweep tears no page. Losing the database costs only the time to parse again
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,12 +17,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from integrations.wire.cells import tidy
-from integrations.wire.tables import DAMAGE, BadRow, Reading, Row, Table, TableError
+from integrations.wire.filling import Filling, json_text
+from integrations.wire.tables import Reading
 
-PROBLEMS_SHOWN = 200  # of one file; the others are counted
-MOST_BAD_ROWS = 10_000  # of one file; with more it is another table
-ROWS_AT_ONCE = 5_000
-LONGEST_KEY = 64  # characters that are compared where a key may be damaged
+MOST_SEEN = 1_000  # different values under one key that are looked at, the most frequent first
 KEEP_STATES = 3  # so that a sweep under way can be finished while files arrive
 IDLE_SECONDS = 3 * 24 * 3600  # after which a database that nobody asked for is removed
 
@@ -118,6 +115,28 @@ class Trouble(NamedTuple):
     raw: str
 
 
+class Forgotten(Exception):
+    """Another process saw the folder without one of these files, and forgot its rows: they must be taken in again."""
+
+
+class Damaged(Exception):
+    """The database was left damaged by a crash of the machine; it has been removed and is made anew when asked for."""
+
+
+@contextmanager
+def opened(directory: Path, name: str, reading: Reading) -> "Iterator[Spool]":
+    """The spool of that name. Raises Damaged; OperationalError where there is no space or it is locked too long."""
+    try:
+        with closing(Spool(directory, name, reading)) as spool:
+            yield spool
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        for file in directory.glob(f"{name}.sqlite*"):
+            file.unlink(missing_ok=True)
+        raise Damaged from error
+
+
 class Spool:
     """The database of one way of reading one folder."""
 
@@ -134,12 +153,6 @@ class Spool:
 
     def close(self) -> None:
         self._db.close()
-
-    def __enter__(self) -> "Spool":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     # Filling it
 
@@ -161,7 +174,7 @@ class Spool:
                 self._new_part(digest, refused=[what, advice])
 
     @contextmanager
-    def filling(self, digest: str) -> Iterator["Filling | None"]:
+    def filling(self, digest: str) -> Iterator[Filling | None]:
         """Take in one file; None where another process has done so meanwhile. Nothing is kept when it raises."""
         with self._writing():
             if self.has(digest):
@@ -173,22 +186,24 @@ class Spool:
     def _new_part(self, digest: str, *, refused: Sequence[str] = ()) -> int:
         made = self._db.execute(
             "INSERT INTO part (digest, rows, columns, left_out, refused) VALUES (?, 0, '[]', '{}', ?)",
-            (digest, _text(list(refused)) if refused else ""),
+            (digest, json_text(list(refused)) if refused else ""),
         )
         return int(made.lastrowid or 0)
 
     # States
 
     def remember(self, files: Sequence[tuple[str, str]]) -> str:
-        """The digest of the state in which the folder holds these (path, digest), oldest first."""
+        """The digest of the state in which the folder holds these (path, digest), oldest first. Raises Forgotten."""
         content = "\n".join((self._name, *(digest for _, digest in files)))
         state = sha256(content.encode()).hexdigest()[:32]
         with self._writing():
             self._db.execute("DELETE FROM state WHERE digest = ?", (state,))
-            self._db.executemany(
+            kept = self._db.executemany(
                 "INSERT INTO state SELECT ?, ?, id, ? FROM part WHERE digest = ?",
                 [(state, place, path, digest) for place, (path, digest) in enumerate(files)],
-            )
+            ).rowcount
+            if files and kept != len(files):
+                raise Forgotten
             self._db.execute("INSERT OR REPLACE INTO used VALUES (?, ?)", (state, time.time()))
             self._forget_the_old()
         return state
@@ -329,9 +344,10 @@ class Spool:
             seen = [
                 Seen(dict(zip(grouping.take, _of(cells), strict=True)), times, path, line, last)
                 for cells, times, path, line, last in self._db.execute(
-                    "SELECT cells, times, path, line, last FROM seen JOIN state s ON s.part = seen.part "
-                    "WHERE grouping = ? AND key = ? AND s.digest = ? ORDER BY place, line",
-                    (grouping.name, key, state),
+                    "SELECT cells, times, path, line, last FROM (SELECT * FROM seen JOIN state s ON s.part = seen.part "
+                    "WHERE grouping = ? AND key = ? AND s.digest = ? ORDER BY times DESC, place, line LIMIT ?) "
+                    "ORDER BY place, line",
+                    (grouping.name, key, state, MOST_SEEN),
                 )
             ]
             if seen:
@@ -341,7 +357,7 @@ class Spool:
     def _names(
         self, state: str, grouping: Grouping, *, after: str | None, fresh: set[int] | None, limit: int
     ) -> tuple[list[str], str | None]:
-        parts = _text(sorted(fresh) if fresh is not None else self._parts(state))
+        parts = json_text(sorted(fresh) if fresh is not None else self._parts(state))
         names = [
             key
             for (key,) in self._db.execute(
@@ -392,176 +408,12 @@ class Spool:
         return self._db.execute(query, values).fetchone()
 
 
-@dataclass(slots=True)
-class Doubt:
-    """A bad row, and what tells whose row it may be."""
-
-    row: BadRow
-    key: str
-    above: str | None  # the keys of the good rows next to it
-    below: str | None = None
-
-
-class Filling:
-    """Takes in the rows of one file, and holds back every document of which a row may be missing.
-
-    A bad row holds back the document that it names. Where no good row names that document too, the key cell may be
-    damaged: then the documents of the good rows directly above and below are held back as well, and those whose key
-    the damaged cell begins with. So is what a row with too many cells may have swallowed, and what stands above a cut;
-    where documents are scattered over a file that was cut, the whole file is refused.
-    """
-
-    def __init__(self, db: sqlite3.Connection, part: int, reading: Reading) -> None:
-        self._db = db
-        self._part = part
-        self._reading = reading
-        self._left_out: dict[str, int] = {}
-        self._doubts: list[Doubt] = []
-
-    def take(self, table: Table) -> None:
-        """All rows of the table. Raises TableError where so many are bad, or it is so cut, that nothing can be taken."""
-        columns = table.columns
-        key_at = columns.index(self._reading.key)
-        filters = [(columns.index(rule.column), rule) for rule in self._reading.leave_out]
-        keys: dict[str, str] = {}  # of the cells in this batch: documents have many rows
-        batch: list[tuple[int, str, int, int, str]] = []
-        above: str | None = None
-        waiting: list[Doubt] = []  # whose lower neighbour is not known yet
-        rows = runs = 0
-        for row in table:
-            cells = row.cells
-            if filters and (reason := _reason(filters, cells)):
-                self._left_out[reason] = self._left_out.get(reason, 0) + 1
-                continue
-            cell = cells[key_at] if key_at < len(cells) else ""
-            key = keys.get(cell)
-            if key is None:
-                key = keys[cell] = self._reading.key_of(cell)
-            if isinstance(row, Row) and key:
-                for doubt in waiting:
-                    doubt.below = key
-                waiting.clear()
-                batch.append((self._part, key, row.line, row.last, _text(cells)))
-                runs += key != above
-                above = key
-                rows += 1
-                if len(batch) == ROWS_AT_ONCE:
-                    self._insert(batch)
-                    batch.clear()
-                    keys.clear()
-                continue
-            if isinstance(row, Row):
-                row = self._nameless(row)
-            waiting.append(Doubt(row, "" if DAMAGE.search(key) else key, above))
-            self._doubts.append(waiting[-1])
-            if len(self._doubts) > MOST_BAD_ROWS:
-                raise TableError(
-                    f"More than {MOST_BAD_ROWS:,} of its rows cannot be read; the first is line "
-                    f"{self._doubts[0].row.line}: {self._doubts[0].row.what}",
-                    "The layout does not fit this file: let the file be examined, or correct the layout.",
-                )
-        self._insert(batch)
-        self._db.execute(
-            "UPDATE part SET rows = ?, columns = ?, left_out = ? WHERE id = ?",
-            (rows, _text(columns), _text(self._left_out), self._part),
-        )
-        documents = self._db.execute(
-            "INSERT INTO document SELECT part, key, min(line), count(*) FROM row WHERE part = ? GROUP BY part, key",
-            (self._part,),
-        ).rowcount
-        if runs > documents and any(doubt.row.cut for doubt in self._doubts):
-            raise TableError(
-                "The file was cut short, and the rows of its documents do not stand together: any may lack some.",
-                "Nothing of it is taken over; send it again, whole.",
-            )
-        for doubt in self._doubts:
-            self._judge(doubt, key_at, width=len(columns))
-        self._tell()
-
-    def _insert(self, batch: list[tuple[int, str, int, int, str]]) -> None:
-        self._db.executemany("INSERT INTO row VALUES (?, ?, ?, ?, ?)", batch)
-
-    def _nameless(self, row: Row) -> BadRow:
-        what = f"The row names no document: its {self._reading.key} is empty."
-        advice = f"Fill in {self._reading.key}, or let the layout leave such rows out."
-        return BadRow(row.line, row.last, row.cells, what, advice, self._reading.format.delimiter.join(row.cells)[:200])
-
-    # Which documents are held back
-
-    def _judge(self, doubt: Doubt, key_at: int, *, width: int) -> None:
-        row, key = doubt.row, doubt.key
-        is_sure = bool(self._named([key])) and (key_at == 0 or key in (doubt.above, doubt.below))
-        if key:
-            self._hold(key, row.line, is_own=True)
-            # So that an older file's version does not stand in for a document all of whose rows are bad.
-            self._db.execute("INSERT OR IGNORE INTO document VALUES (?, ?, ?, 0)", (self._part, key, row.line))
-        others: set[str | None] = set()
-        if not is_sure:
-            others |= {doubt.above, doubt.below}
-            others |= set(self._named([key[:length] for length in range(1, min(len(key), LONGEST_KEY) + 1)]))
-        if row.cut:
-            others.add(doubt.above)
-        if row.swallows:
-            others.add(doubt.below)
-            # Rows that lost the line break between them: the next one's key hangs on this one's last cell.
-            for cell in row.cells[key_at + width - 1 :: width - 1]:
-                end = self._reading.key_of(cell)[-LONGEST_KEY:]
-                others |= set(self._named([end[start:] for start in range(len(end))]))
-        for other in others - {None, key}:
-            self._hold(str(other), row.line, is_own=False)
-
-    def _named(self, keys: list[str]) -> list[str]:
-        """Those of the keys that good rows of this file carry."""
-        return [
-            key
-            for (key,) in self._db.execute(
-                "SELECT key FROM document WHERE part = ? AND rows > 0 AND key IN (SELECT value FROM json_each(?))",
-                (self._part, _text(keys)),
-            )
-        ]
-
-    def _hold(self, key: str, line: int, *, is_own: bool) -> None:
-        self._db.execute("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?)", (self._part, key, line, is_own))
-
-    def _tell(self) -> None:
-        """Write down what is wrong, in words."""
-        for doubt in self._doubts[:PROBLEMS_SHOWN]:
-            row, key = doubt.row, doubt.key
-            what = f"{row.what} The document {key} is held back whole." if key else row.what
-            self._note(row.line, key, what, row.advice, raw=row.raw)
-        neighbours = self._db.execute(
-            "SELECT key, line FROM held WHERE part = ? AND NOT is_own ORDER BY line LIMIT ?",
-            (self._part, PROBLEMS_SHOWN),
-        ).fetchall()
-        for key, line in neighbours:
-            what = f"The document {key} is held back whole: line {line}, which cannot be read, may belong to it."
-            self._note(line, key, what, "Correct that line; the document follows by itself.")
-        unnamed = len(self._doubts) - PROBLEMS_SHOWN
-        if unnamed > 0:
-            what = f"{unnamed:,} more rows of this file cannot be read; their documents are held back too."
-            self._note(0, "", what, "So many bad rows mean that the layout does not fit the file: check it.")
-
-    def _note(self, line: int, key: str, what: str, advice: str, *, raw: str = "") -> None:
-        self._db.execute("INSERT INTO problem VALUES (?, ?, ?, ?, ?, ?)", (self._part, line, key, what, advice, raw))
-
-
-def _reason(filters: list[tuple[int, Any]], cells: list[str]) -> str:
-    for at, rule in filters:
-        if rule.applies(cells[at] if at < len(cells) else ""):
-            return str(rule.because)
-    return ""
-
-
 def sweep_out(directory: Path, *, now: float) -> None:
     """Remove the databases that nobody asked for during the last days."""
     for file in directory.glob("*.sqlite"):
         if now - file.stat().st_mtime > IDLE_SECONDS:
             for old in directory.glob(f"{file.name}*"):
                 old.unlink(missing_ok=True)
-
-
-def _text(value: Sequence[str] | Sequence[int] | Mapping[str, int]) -> str:
-    return msgspec.json.encode(value).decode()
 
 
 def _of(text: str) -> Any:

@@ -133,7 +133,8 @@ class Table:
         for row in self._rows(width=None):
             if isinstance(row, BadRow):
                 raise TableError(f"The header (line {row.line}) cannot be read: {row.what}", row.advice)
-            return tuple(cell.strip() for cell in row.cells)
+            # Spreadsheets leave empty columns behind, which have no name.
+            return tuple(cell.strip() or f"column {place}" for place, cell in enumerate(row.cells, 1))
         raise TableError(
             "The file is empty.", "Ask the sender for the file again; an export that failed often leaves an empty one."
         )

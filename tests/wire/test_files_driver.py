@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from integrations.wire import files, spool
-from integrations.wire.errors import BadAddress, ContractBroken
+from integrations.wire import files, filling, spool
+from integrations.wire.errors import BadAddress, ContractBroken, TryLater
 from integrations.wire.files import send
 from integrations.wire.message import Request, json_of
 
@@ -56,10 +56,28 @@ def test_files_are_taken_by_their_names_oldest_first_packed_or_not(ask):
     put(ask.root, "c.csv", "3", age=100)
     put(ask.root, "c.csv.part", "4")
     put(ask.root, "below/d.csv", "5")
+    put(ask.root, ".c.csv", "6")
+    put(ask.root, "named like a file.csv/e.txt", "7")
     assert keys(ask()) == ["1", "2", "3"]
     assert keys(ask("a.csv")) == ["2"]
     assert keys(ask("below/*.csv")) == ["5"]
     assert [file["path"] for file in ask(method="LIST")["files"]] == ["b.csv", "a.csv.gz", "c.csv"]
+
+
+def test_a_link_within_the_folder_is_the_file_it_leads_to(ask):
+    put(ask.root, "below/d.csv", "5")
+    (ask.root / "d.csv").symlink_to(ask.root / "below" / "d.csv")
+    (ask.root / "round.csv").symlink_to(ask.root)
+    assert keys(ask()) == ["5"]
+    assert keys(ask("*/*.csv")) == ["5"]
+
+
+def test_a_document_of_too_many_rows_is_held_back_because_its_key_is_none(ask, monkeypatch):
+    monkeypatch.setattr(filling, "MOST_ROWS_A_DOCUMENT", 3)
+    (ask.root / "a.csv").write_text("key,item\n" + "1,A\n" * 4 + "2,A\n" * 3)
+    answer = ask()
+    assert keys(answer) == ["2"]
+    assert "The document 1 has 4 rows" in answer["problems"][0]["what"]
 
 
 @pytest.mark.parametrize("pattern", ["../*.csv", "below/../../*.csv", "/etc/*"])
@@ -105,6 +123,44 @@ def test_what_is_worked_on_is_for_this_service_only_and_goes_when_nobody_asks(as
     assert list(ask.spool.iterdir()) == []
 
 
+def test_a_damaged_database_is_made_anew(ask):
+    put(ask.root, "a.csv", "1")
+    ask()
+    (database,) = ask.spool.glob("*.sqlite")
+    database.write_bytes(b"no database " * 1000)
+    with pytest.raises(TryLater):
+        ask()
+    assert keys(ask()) == ["1"]
+
+
+def test_a_file_whose_rows_another_process_forgot_is_taken_in_again_not_left_out(ask, monkeypatch):
+    put(ask.root, "a.csv", "1")
+    put(ask.root, "b.csv", "2")
+    remember = spool.Spool.remember
+
+    def forgotten_meanwhile(rows, taken):
+        rows._db.execute("DELETE FROM part WHERE digest = ?", (taken[0][1],))
+        return remember(rows, taken)
+
+    monkeypatch.setattr(spool.Spool, "remember", forgotten_meanwhile)
+    with pytest.raises(TryLater):
+        ask()
+    monkeypatch.undo()
+    assert keys(ask()) == ["1", "2"]
+
+
+def test_a_full_disk_is_a_reason_to_try_later(ask, monkeypatch):
+    def full(*_):
+        raise spool.sqlite3.OperationalError("database or disk is full")
+
+    put(ask.root, "a.csv", "1")
+    monkeypatch.setattr(filling.Filling, "take", full)
+    with pytest.raises(TryLater, match="disk is full"):
+        ask()
+    monkeypatch.undo()
+    assert keys(ask()) == ["1"]
+
+
 def test_what_stands_in_files_that_went_away_is_forgotten(ask):
     for number in range(spool.KEEP_STATES + 3):
         put(ask.root, "a.csv", str(number))
@@ -119,7 +175,7 @@ def test_several_processes_may_take_in_the_same_file_at_once(tmp_path):
     (tmp_path / "a.csv").write_text("key,item\n" + "".join(f"{n},A\n" for n in range(300)))
     command = [sys.executable, "-c", READER, str(tmp_path), str(tmp_path / "spool")]
     here = Path(__file__).parents[2]
-    readers = [subprocess.Popen(command, cwd=here, stdout=subprocess.PIPE, text=True) for _ in range(3)]  # noqa: S603
+    readers = [subprocess.Popen(command, cwd=here, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     assert [reader.communicate(timeout=60)[0].strip() for reader in readers] == ["300"] * 3
 
 

@@ -34,7 +34,7 @@ print(json.dumps([peak() - before, documents, rows, answer["next"] is not None, 
 
 def test_a_file_of_200_megabytes_is_grouped_and_paged_within_150(tmp_path):
     write_big(tmp_path / "big.csv")
-    done = subprocess.run(  # noqa: S603 - our own words
+    done = subprocess.run(
         [sys.executable, "-c", READER, str(tmp_path), str(tmp_path / "spool")],
         check=True,
         capture_output=True,

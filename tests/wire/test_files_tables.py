@@ -44,6 +44,11 @@ def test_a_last_row_without_line_break_is_cut_off_unless_the_layout_says_that_it
     assert [row.cells for row in rows(text, Format(ends_with_line_break=False))] == [["1", "x"], ["2", "12"]]
 
 
+def test_columns_without_a_name_are_called_by_their_place():
+    table = Table(io.BytesIO(b"a,,\n1,x,y\n"), Format())
+    assert table.columns == ("a", "column 2", "column 3")
+
+
 def test_blank_rows_are_passed_over_and_still_counted():
     assert places(rows("a,b\n\n ,\n1,x\n")) == [("Row", 4, 4)]
 

@@ -23,6 +23,8 @@ T = TypeVar("T")
 # The id of the customer whom the tenant names for rows that name none.
 WITHOUT_CUSTOMER = "without-customer"
 
+SEEN_SHOWN = 20
+
 
 class Unfit(Exception):
     """A document that cannot be taken over whole."""
@@ -304,10 +306,11 @@ def _seen_at(seen: Sequence[Seen]) -> Raw:
     """Where the newest of the rows stands that this came from, and what was seen how often."""
     newest = seen[-1]["path"]
     last = max(one["last"] for one in seen if one["path"] == newest)
+    often = sorted(seen, key=lambda one: -one["times"])
     return {
         "file": newest,
         "url": link(newest, [(last, last)]),
-        "seen": [{"cells": one["cells"], "times": one["times"]} for one in seen],
+        "seen": [{"cells": one["cells"], "times": one["times"]} for one in often[:SEEN_SHOWN]],
     }
 
 
