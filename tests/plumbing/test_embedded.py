@@ -87,3 +87,29 @@ def test_what_was_written_is_there_after_a_crash(folder):
     again = ask(folder)
     assert "tieout_app" in again.stdout.readline()
     leave(again)
+
+
+FORK = """
+import multiprocessing
+def child():
+    with psycopg.connect(host=embedded.serve(folder), user="tieout_app", dbname="tieout") as connection:
+        print(connection.execute("SELECT current_user::text").fetchone(), flush=True)
+        sys.stdin = open(0)
+        sys.stdin.readline()
+process = multiprocessing.get_context("fork").Process(target=child)
+process.start()
+"""
+
+
+@pytest.mark.parametrize("first", ["the parent used it first", "only the child uses it"])
+def test_a_parent_that_ends_before_its_forked_child_does_not_take_the_server_away(folder, first):
+    """So it is with django-q2: the main thread is done at once, and the interpreter waits for the cluster."""
+    used = "embedded.serve(folder)" if first == "the parent used it first" else ""
+    preamble = ASK[: ASK.index("socket =")].format(root=str(ROOT), folder=str(folder))
+    program = subprocess.Popen(
+        [sys.executable, "-c", f"{preamble}\n{used}\n{FORK}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert "tieout_app" in program.stdout.readline()
+    assert server(folder)
+    leave(program)
+    assert server(folder) is None
