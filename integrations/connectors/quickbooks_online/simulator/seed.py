@@ -20,7 +20,6 @@ _ACCOUNTS = {
     "receivable": ("Accounts Receivable (A/R)", "Accounts Receivable", "AccountsReceivable"),
     "payable": ("Accounts Payable (A/P)", "Accounts Payable", "AccountsPayable"),
     "undeposited": ("Undeposited Funds", "Other Current Asset", "UndepositedFunds"),
-    "bank": ("Checking", "Bank", "Checking"),
     "card": ("Credit Card", "Credit Card", "CreditCard"),
     "income": ("Sales", "Income", "SalesOfProductIncome"),
     "services": ("Services", "Income", "ServiceFeeIncome"),
@@ -55,7 +54,7 @@ def united_states(vendor: QuickBooksOnline, realm: str) -> Company:
         automated_sales_tax=True, custom_fields=["Source"],
     )  # fmt: skip
     company = vendor.add_company(realm, settings)
-    _basics(company, tax_account=("Sales Tax Payable", "GlobalTaxPayable"))
+    _basics(company, tax_account="Sales Tax Payable", bank="Checking")
     agency = _agency(company, "California Department of Tax and Fee Administration")
     rate = save_rate(company, "California", 8, agency)
     save_code(company, "TAX", [], [], id="TAX")
@@ -73,7 +72,7 @@ def united_kingdom(vendor: QuickBooksOnline, realm: str) -> Company:
         name="Harbour & Pine Ltd", country="GB", currency="GBP", zone="Europe/London", custom_fields=["Source"]
     )
     company = vendor.add_company(realm, settings)
-    _basics(company, tax_account=("VAT Control", "GlobalTaxPayable"))
+    _basics(company, tax_account="VAT Control", bank="Current Account")
     agency = _agency(company, "HM Revenue and Customs")
     for name, percent in {"20.0% S": 20, "5.0% R": 5, "0.0% Z": 0, "Exempt": 0, "No VAT": 0}.items():
         lists = []
@@ -86,10 +85,13 @@ def united_kingdom(vendor: QuickBooksOnline, realm: str) -> Company:
     return company
 
 
-def _basics(company: Company, *, tax_account: tuple[str, str]) -> None:
+def _basics(company: Company, *, tax_account: str, bank: str) -> None:
     books = Books(company, _unnoted)
-    name, subtype = tax_account
-    accounts = {**_ACCOUNTS, "tax": (name, "Other Current Liability", subtype)}
+    accounts = {
+        **_ACCOUNTS,
+        "bank": (bank, "Bank", "Checking"),
+        "tax": (tax_account, "Other Current Liability", "GlobalTaxPayable"),
+    }
     for role, (name, kind, subtype) in accounts.items():
         made = books.write(ENTITIES["Account"], {"Name": name, "AccountType": kind, "AccountSubType": subtype})
         company.settings.accounts[role] = made["Id"]

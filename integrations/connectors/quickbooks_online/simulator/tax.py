@@ -55,7 +55,7 @@ def _detail(company: Company, body: Body, sent: Body, *, purchase: bool) -> Body
             raise Fault("6000", NO_RATE, element="")
         rates = _rates(company, detail["TaxCodeRef"]["value"], purchase=purchase)
         net = Decimal(line["Amount"])
-        if inclusive and "TaxInclusiveAmt" in detail:
+        if inclusive and detail.get("TaxInclusiveAmt"):
             gross = Decimal(detail["TaxInclusiveAmt"])
             exact = rounded(gross / (1 + sum((percent for _, percent in rates), Decimal()) / 100), places)
             if abs(exact - net) > Decimal("0.01"):
