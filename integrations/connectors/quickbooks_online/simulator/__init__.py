@@ -1,6 +1,6 @@
 """QuickBooks Online as a simulated vendor, written from its manual and contract, never from our connector."""
 
-from .app import QuickBooksOnline
+from .handles import QuickBooksOnline
 
 SIMULATOR = QuickBooksOnline
 

@@ -10,7 +10,7 @@ from .entities import ENTITIES
 from .tax_service import save_code, save_rate
 
 if TYPE_CHECKING:
-    from .app import QuickBooksOnline
+    from .app import Vendor
 
 US_REALM = "9341452000000001"
 UK_REALM = "9341452000000002"
@@ -41,13 +41,13 @@ _METHODS = {
 }
 
 
-def seed(vendor: QuickBooksOnline) -> None:
+def seed(vendor: Vendor) -> None:
     """Makes both companies."""
     united_states(vendor, US_REALM)
     united_kingdom(vendor, UK_REALM)
 
 
-def united_states(vendor: QuickBooksOnline, realm: str) -> Company:
+def united_states(vendor: Vendor, realm: str) -> Company:
     """Dollars, automated sales tax: lines are TAX or NON, the vendor works out the amount."""
     settings = Settings(
         name="Larkspur Trading Co.", country="US", currency="USD", zone="America/Los_Angeles",
@@ -66,7 +66,7 @@ def united_states(vendor: QuickBooksOnline, realm: str) -> Company:
     return company
 
 
-def united_kingdom(vendor: QuickBooksOnline, realm: str) -> Company:
+def united_kingdom(vendor: Vendor, realm: str) -> Company:
     """Pounds, a VAT code on every line, books in one currency."""
     settings = Settings(
         name="Harbour & Pine Ltd", country="GB", currency="GBP", zone="Europe/London", custom_fields=["Source"]
