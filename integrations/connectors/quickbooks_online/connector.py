@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from integrations.wire.addresses import Addresses
@@ -15,7 +16,9 @@ from integrations.wire.stream import Operation, Stream
 
 from .dialect import QuickBooksDialect
 from .documents import CREDIT_NOTE, INVOICE, QUOTE, SALES_RECEIPT, total_of
+from .journals import JOURNAL_ENTRY, debits_of
 from .payments import PAYMENT
+from .purchases import BILL, PURCHASE_ORDER
 from .shapes import ACCOUNT, CUSTOMER, ITEM, PAYMENT_TERM, TAX_RATE, VENDOR
 
 _OAUTH = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"
@@ -52,6 +55,7 @@ def _transaction(
     page: str,
     found_by: tuple[str, ...] = ("DocNumber",),
     void: Mapping[str, str] | None = None,
+    total: Callable[[dict[str, Any]], Decimal] = total_of,
 ) -> Stream:
     """A stream of transactions: found again by our mark, deletions told by the change feed; `void` is how to ask for one."""
     return Stream(
@@ -60,7 +64,7 @@ def _transaction(
         path=entity.lower(),
         at=entity,
         writes=_DELETES if void is None else _VOIDS,
-        total=total_of,
+        total=total,
         facts={"transaction": True, "found_by": found_by, "page": page, "void": void},
         **_WHOLE,
         **_BATCHED,
@@ -118,6 +122,10 @@ CONNECTOR = Connector(
         _transaction("invoice", "Invoice", INVOICE, page="invoice?txnId", void={"operation": "void"}),
         _transaction("sales_receipt", "SalesReceipt", SALES_RECEIPT, page="salesreceipt?txnId", void=_VOID_BY_UPDATE),
         _transaction("credit_note", "CreditMemo", CREDIT_NOTE, page="creditmemo?txnId"),
+        _transaction("purchase_order", "PurchaseOrder", PURCHASE_ORDER, page="purchaseorder?txnId"),
+        # Two vendors may use the same number.
+        _transaction("bill", "Bill", BILL, page="bill?txnId", found_by=("DocNumber", "VendorRef")),
+        _transaction("journal_entry", "JournalEntry", JOURNAL_ENTRY, page="journal?txnId", total=debits_of),
         # A payment has no number that can be asked for.
         _transaction(
             "payment",
@@ -150,8 +158,8 @@ CONNECTOR = Connector(
         ),
     ),
     can=(
-        "Reads and writes customers, vendors, items, accounts, terms, estimates, invoices, sales receipts, credit memos "
-        "and payments; reads tax codes.",
+        "Reads and writes customers, vendors, items, accounts, terms, estimates, invoices, sales receipts, credit memos, "
+        "payments, purchase orders, bills and journal entries; reads tax codes.",
         "Sees deletions of the last 30 days, voids, and entries made inactive.",
         "Sends up to 30 records in one call, and finds its own documents again after a lost answer.",
     ),

@@ -284,8 +284,9 @@ def _look_up(stream: Stream, write: Write, site: Site) -> str:
     if isinstance(body, VendorError):
         return _of(stream, "Id = '0'")  # it can never have been sent; `found` says why
     by = [name for name in stream.facts["found_by"] if body.get(name)]
-    # Without a number of ours QuickBooks gave one: the mark is looked for among all of the day.
-    return _of(stream, *(f"{name} = {literal(_plain(body[name]))}" for name in by or ["TxnDate"]))
+    if stream.facts["found_by"][0] not in by and "TxnDate" in body:
+        by.append("TxnDate")  # QuickBooks gave the number: our mark is looked for among all of the day
+    return _of(stream, *(f"{name} = {literal(_plain(body[name]))}" for name in by))
 
 
 def _plain(value: Any) -> str:

@@ -121,7 +121,7 @@ _ITEM_LINE = Lines(
     ),
 )
 
-_TEXT_LINE = Lines(
+TEXT_LINE = Lines(
     "lines",
     "Line",
     key="Id",
@@ -186,7 +186,7 @@ _SUBTOTAL_LINE = Lines(
     ),
 )
 
-SALES_LINES = (_ITEM_LINE, _TEXT_LINE, _DISCOUNT_LINE, _GROUP_LINE, _SUBTOTAL_LINE)
+SALES_LINES = (_ITEM_LINE, TEXT_LINE, _DISCOUNT_LINE, _GROUP_LINE, _SUBTOTAL_LINE)
 
 
 # --- the head --------------------------------------------------------------------------------------------------------
@@ -255,36 +255,45 @@ def total_of(payload: Mapping[str, Any]) -> Decimal:
     return Decimal(payload["TotalAmt"])
 
 
-_SALES_HEAD: tuple[F | Fixed | Lines, ...] = (
+# What every document says, whoever it goes to; its lines come between.
+HEAD: tuple[F, ...] = (
     F("number", "DocNumber"),
-    refers("customer", "CustomerRef"),
     F("issued_on", "TxnDate"),
     F("currency", "CurrencyRef.value", uses=("CurrencyRef.name",)),
     F("exchange_rate", "ExchangeRate"),
     F("line_amounts", "", read=_line_amounts, write=_to_tax_mode, uses=("GlobalTaxCalculation",)),
     F("memo", "PrivateNote", read=without_mark),
-    F("customer_note", "CustomerMemo.value"),
     refers("payment_term", "SalesTermRef"),
-    *address("billing_address", "BillAddr"),
     *address("shipping_address", "ShipAddr"),
-    *SALES_LINES,
+    tags(""),
+)
+TOTALS: tuple[F, ...] = (
     F("subtotal", "", read=_subtotal, write=None),
     F("discount_total", "", read=_discount_total, write=None),
     F("tax_total", "TxnTaxDetail.TotalTax", write=None),
     F("taxes", "", read=_taxes, write=None, uses=("TxnTaxDetail.TaxLine",)),
     F("total", "TotalAmt", write=None),
-    tags(""),
+)
+STATUS = F("status", "", read=_status, write=None)
+DOCUMENT_NOISE = (*NOISE, *address_noise("BillAddr", "ShipAddr", "VendorAddr"), "HomeBalance", "HomeTotalAmt")
+
+_SALES_HEAD: tuple[F | Fixed | Lines, ...] = (
+    *HEAD,
+    refers("customer", "CustomerRef"),
+    F("customer_note", "CustomerMemo.value"),
+    *address("billing_address", "BillAddr"),
+    *SALES_LINES,
+    *TOTALS,
 )
 _OWED: tuple[F | Fixed | Lines, ...] = (
-    F("status", "", read=_status, write=None),
+    STATUS,
     refers("receivable_account", "ARAccountRef", write=None),
 )
-_SALES_NOISE = (*NOISE, *address_noise("BillAddr", "ShipAddr"), "HomeBalance", "HomeTotalAmt")
 
 INVOICE = DocumentShape(
     Invoice,
     **ENTITY,
-    ignore=_SALES_NOISE,
+    ignore=DOCUMENT_NOISE,
     fields=(
         *_SALES_HEAD,
         *_OWED,
@@ -296,7 +305,7 @@ INVOICE = DocumentShape(
 CREDIT_NOTE = DocumentShape(
     CreditNote,
     **ENTITY,
-    ignore=(*_SALES_NOISE, "Balance"),
+    ignore=(*DOCUMENT_NOISE, "Balance"),
     fields=(
         *_SALES_HEAD,
         *_OWED,
@@ -314,7 +323,7 @@ def _quote_status(payload: Payload) -> str:
 QUOTE = DocumentShape(
     Quote,
     **ENTITY,
-    ignore=_SALES_NOISE,
+    ignore=DOCUMENT_NOISE,
     fields=(
         *_SALES_HEAD,
         F("expires_on", "ExpirationDate"),
@@ -331,7 +340,7 @@ def _receipt_status(payload: Payload) -> str:
 SALES_RECEIPT = DocumentShape(
     SalesReceipt,
     **ENTITY,
-    ignore=(*_SALES_NOISE, "Balance"),
+    ignore=(*DOCUMENT_NOISE, "Balance"),
     fields=(
         *_SALES_HEAD,
         refers("deposit_account", "DepositToAccountRef"),

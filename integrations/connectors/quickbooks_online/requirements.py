@@ -27,7 +27,8 @@ _PARTY: Mapping[str, int] = {
     "WebAddr.URI": 1000,
     **{f"{place}.{name}": longest for place in ("BillAddr", "ShipAddr") for name, longest in _ADDRESS.items()},
 }
-_SALES: Mapping[str, int] = {
+_DOCUMENTS = ("Estimate", "Invoice", "SalesReceipt", "CreditMemo", "PurchaseOrder", "Bill", "JournalEntry")
+_DOCUMENT: Mapping[str, int] = {
     "DocNumber": 21,
     "CustomerMemo.value": 1000,
     "PrivateNote": 4000,  # memory
@@ -40,7 +41,7 @@ LONGEST: Mapping[str, Mapping[str, int]] = {
     "Item": {"Name": 100, "Sku": 100, "Description": 4000},
     "Account": {"Name": 100},
     "Term": {"Name": 31},
-    **dict.fromkeys(("Estimate", "Invoice", "SalesReceipt", "CreditMemo"), _SALES),
+    **dict.fromkeys(_DOCUMENTS, _DOCUMENT),
     "Payment": {"PaymentRefNum": 21, "PrivateNote": 4000},  # memory
 }
 """How many characters each text may have, by entity and dotted path; a list's members are meant one by one."""
@@ -84,7 +85,7 @@ def _has_lines(body: Body) -> str | None:
 
 _REQUIRED: Mapping[str, tuple[Callable[[Body], str | None], ...]] = {
     "Item": (_item_accounts,),
-    **dict.fromkeys(("Estimate", "Invoice", "SalesReceipt", "CreditMemo"), (_has_lines,)),
+    **dict.fromkeys(_DOCUMENTS, (_has_lines,)),
 }
 
 

@@ -15,10 +15,13 @@ from msgspec.structs import replace as changed
 
 from integrations.canonical import (
     Allocation,
+    Bill,
     CreditNote,
     Customer,
     Invoice,
     Item,
+    JournalEntry,
+    JournalLine,
     Line,
     Payment,
     PriceSide,
@@ -349,6 +352,44 @@ def test_a_payment_settles_an_invoice_and_its_void_opens_it_again(
     assert isinstance(voided, Done)
     assert isinstance(books.look_up("payment", void)[0], Done)
     assert books.fetch("invoice", owed.external_id)[0].amount_due == Decimal("13.56")
+
+
+def test_a_bill_is_made_for_items_and_accounts_and_told_from_another_vendors(books: Books, item: Ref) -> None:
+    vendors = [Ref(external_id=books.make("vendor", Vendor(name=name)).external_id) for name in ("Ashby", "Birch")]
+    freight = next(each for each in books.read("account").values() if each.type == "expense")
+    bill = Bill(
+        number="AD-9981",
+        vendor=vendors[0],
+        issued_on=date(2026, 9, 14),
+        currency="USD",
+        line_amounts="exclusive",
+        lines=[
+            Line(item=item, quantity=Decimal(100), unit_price=Decimal("1.725")),
+            Line(account=Ref(external_id=freight.external_id), description="Carriage", net_amount=Decimal(20)),
+        ],
+    )
+    made = books.make("bill", bill)
+    (there,) = books.fetch("bill", made.external_id)
+    assert (there.total, there.amount_due, there.status) == (Decimal("192.50"), Decimal("192.50"), "open")
+    assert books.look_up("bill", creating(changed(bill, vendor=vendors[1]))) == [None]
+
+
+def test_a_journal_entry_balances_there_as_here(books: Books) -> None:
+    accounts = list(books.read("account").values())
+    bank, sales = (next(each for each in accounts if each.type == kind) for kind in ("bank", "sales"))
+    entry = JournalEntry(
+        number="J-7",
+        posted_on=date(2026, 9, 14),
+        currency="USD",
+        lines=[
+            JournalLine(account=Ref(external_id=bank.external_id), debit=Decimal("120.50")),
+            JournalLine(account=Ref(external_id=sales.external_id), credit=Decimal("120.50")),
+        ],
+    )
+    made = books.make("journal_entry", entry)
+    (there,) = books.fetch("journal_entry", made.external_id)
+    assert [(line.debit, line.credit) for line in there.lines] == [(Decimal("120.50"), None), (None, Decimal("120.50"))]
+    assert CONNECTOR.stream("journal_entry").total(made.raw) == Decimal("120.50")
 
 
 def test_a_walk_in_sale_needs_no_customer(books: Books, item: Ref) -> None:
