@@ -20,6 +20,8 @@ def outcome_of(body: Mapping[str, Any], stream: Stream) -> Outcome:
     entity = body.get(stream.at)
     if not isinstance(entity, dict) or not entity.get("Id"):
         return Failed(error=unanswered())
+    if entity.get("status") == "Deleted":  # all that is left of it is its id
+        return Done(external_id=entity["Id"])
     return Done(external_id=entity["Id"], version=entity.get("SyncToken"), raw=entity)
 
 

@@ -25,6 +25,7 @@ def bodies_for(stream: Stream, writes: Sequence[Write], site: Site) -> list[Body
 
 
 def body_for(stream: Stream, write: Write, site: Site) -> Body | VendorError:
+    """What is sent for one write, or why it cannot be sent; the same for the same write and site."""
     try:
         if write.operation == "create":
             body = _creation(stream, write, site)

@@ -246,11 +246,15 @@ def _following(place: Place, rows: Sequence[Mapping[str, Any]], page_size: int) 
 
 
 def _deletions(stream: Stream, body: Mapping[str, Any], mark: str | None) -> Page:
+    answers = body.get("CDCResponse")
+    if not isinstance(answers, list):
+        raise ContractBroken(explanation="QuickBooks answered the change feed without a CDCResponse.")
+    for answer in answers:
+        fault = fault_in(answer)
+        if fault is not None:
+            raise error_of(fault)
     changed = [
-        row
-        for answer in body.get("CDCResponse", ())
-        for query in answer.get("QueryResponse", ())
-        for row in query.get(stream.at, ())
+        row for answer in answers for query in answer.get("QueryResponse", ()) for row in query.get(stream.at, ())
     ]
     gone = [Gone(external_id=row["Id"], how="deleted") for row in changed if row.get("status") == "Deleted"]
     full = len(changed) >= CHANGES_MOST

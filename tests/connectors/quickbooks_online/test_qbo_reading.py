@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from integrations.canonical.laws import broken_laws
+from integrations.wire.errors import ContractBroken, TryLater, VendorError
 from integrations.wire.stream import FETCHED, Cursor, Gone, Page, Stream
 from tests.connectors.quickbooks_online import oracle
 from tests.connectors.quickbooks_online.made import DIALECT, STREAMS, UK, US, answer, site
@@ -110,6 +111,20 @@ def test_a_full_change_feed_says_that_deletions_may_be_unseen() -> None:
     changes = {"CDCResponse": [{"QueryResponse": [{"Invoice": [row(str(n)) for n in range(1000)]}]}], "time": NOW}
     got = DIALECT.read(INVOICE, Cursor("2026-09-13T00:00:00-07:00", "deletions"), answer(changes), US)
     assert "full read" in got.problems[0].advice
+
+
+@pytest.mark.parametrize(
+    ("body", "branch"),
+    [
+        ({"CDCResponse": [{"Fault": {"type": "SystemFault", "Error": [{"code": "10000", "Message": "-"}]}}]}, TryLater),
+        ({"time": NOW}, ContractBroken),
+    ],
+)
+def test_a_change_feed_that_fails_is_not_taken_for_no_deletions(
+    body: dict[str, Any], branch: type[VendorError]
+) -> None:
+    with pytest.raises(branch):
+        DIALECT.read(INVOICE, Cursor("2026-09-13T00:00:00-07:00", "deletions"), answer(body), US)
 
 
 def test_a_mark_older_than_the_change_feed_says_that_deletions_may_be_unseen() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from integrations.canonical import Account, Customer, Item, Line, PriceSide, Ref
-from integrations.wire.connector import Failed, Write
+from integrations.wire.connector import Done, Failed, Write
 from integrations.wire.errors import Refused, TryLater, VendorError
 from integrations.wire.message import Request
 from integrations.wire.stream import Cursor
@@ -365,6 +365,12 @@ def test_voiding_and_deleting_say_only_which_and_at_which_version() -> None:
         )
         assert (request.path, request.params["operation"]) == ("/v3/company/4620816365291/invoice", operation)
         assert oracle.EXACT.decode(request.body) == {"Id": "264", "SyncToken": "0"}
+
+
+def test_a_deletion_leaves_nothing_to_read() -> None:
+    write = Write(key=KEY, operation="delete", external_id="264", version="0")
+    gone = answer({"Invoice": {"domain": "QBO", "status": "Deleted", "Id": "264"}, "time": "-"})
+    assert DIALECT.outcomes(STREAMS["invoice"], [write], gone, US) == [Done(external_id="264")]
 
 
 # --- several in one call ---------------------------------------------------------------------------------------------
