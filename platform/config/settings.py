@@ -116,6 +116,7 @@ Q_CLUSTER = {
     "name": "tieout",
     "label": "Background work",
     "orm": "default",
+    "broker_class": "plumbing.broker.Broker",  # the same queue, for clusters that are watched
     "workers": 1,  # killing an idle worker of several hangs the whole cluster
     "bulk": 1,
     "timeout": 300,
@@ -127,8 +128,6 @@ Q_CLUSTER = {
     "save_limit": 250,
     "poll": 0.5,
     "recycle": 500,
-    # `manage.py qcluster --name tick`: what must not wait behind long slices.
-    "ALT_CLUSTERS": {"tick": {"timeout": 50, "retry": 300, "scheduler": True}},
 }
 
 # --- Sign-in ----------------------------------------------------------------------------------------------------------

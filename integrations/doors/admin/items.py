@@ -1,0 +1,74 @@
+"""Items: what a run meant to do about each record, why, and how it ended; and what was meant for the vendor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin import display
+from django.http import HttpRequest
+
+from integrations.doors.admin import finding
+from integrations.doors.admin.base import Button, TenantPages, badge, to_page
+from integrations.doors.admin.site import site
+from integrations.sync.models import Intent, Item
+from integrations.sync.services import retry
+
+
+class ItemPages(TenantPages):
+    list_display = ("record_shown", "flow", "operation", "state_shown", "words_shown", "decided_at")
+    list_select_related = ("record", "flow", "run__flow")
+    list_filter = ("state", "operation", "flow")
+    search_fields = ("record__title",)
+    search_help_text = "A record's number, name, id or amount"
+    fields = (
+        "flow", "record_shown", "run", "operation", "state", "reason", "words", "target_id", "edition", "decided_at",
+        "ended_at",
+    )  # fmt: skip
+    readonly_fields = fields
+    buttons = (
+        Button(name="retry", label="Try again", verb="issue.settle", icon="replay", look="primary",
+               shown=lambda item: item.state == Item.State.HELD),
+    )  # fmt: skip
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        if search_term.strip():
+            queryset = queryset.filter(record__in=finding.records(search_term.strip()))
+        return queryset, False
+
+    @display(description="record")
+    def record_shown(self, item: Item) -> str:
+        return to_page(item.record)
+
+    @display(description="state", ordering="state")
+    def state_shown(self, item: Item) -> str:
+        return badge(item.state, item.get_state_display())
+
+    @display(description="why")
+    def words_shown(self, item: Item) -> str:
+        return item.words[:160] or item.reason.replace("_", " ") or ", ".join(item.fields[:6])
+
+    def panel(self, request: HttpRequest, item: Item) -> dict[str, Any]:
+        return {
+            "facts": [("State", badge(item.state, item.get_state_display())), ("Record", to_page(item.record))],
+            "differences": item.differences,
+            "panel_template": "tieout/differences.html",
+        }
+
+    def do_retry(self, request: HttpRequest, item: Item) -> None:
+        retry(item, by=request.user)
+
+
+class IntentPages(TenantPages):
+    """What we mean to do at a target for one identity, and how it was settled."""
+
+    list_display = ("key", "operation", "object", "state", "item", "created_at", "settled_at")
+    list_select_related = ("item__record",)
+    list_filter = ("state", "operation")
+    fields = (
+        "key", "operation", "connection", "object", "state", "step", "n", "identity", "item", "created_at", "settled_at",
+    )  # fmt: skip
+    readonly_fields = fields
+
+
+site.register(Item, ItemPages)
+site.register(Intent, IntentPages)

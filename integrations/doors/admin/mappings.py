@@ -1,0 +1,200 @@
+"""Mappings: what holds in words, what the tenant does otherwise, how it came about, and what a newer template offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin import display
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from msgspec.structs import replace
+from unfold import widgets
+
+from integrations.canonical import KINDS
+from integrations.doors.admin.base import Button, ServiceForm, TenantPages, to_page
+from integrations.doors.admin.site import site
+from integrations.mapping import rules
+from integrations.mapping.models import Mapping, MappingEdition, ValueTable
+from integrations.mapping.services import effective_rules, offered, save_mapping, take_newer
+from integrations.mapping.values import shown
+from tenants import audit
+
+EDITIONS = 20
+ARROW = "=>"
+
+
+class MappingForm(ServiceForm):
+    """The tenant's own part of a mapping, as JSON; every rule that cannot be used is named."""
+
+    class Meta:
+        model = Mapping
+        fields = ("name", "kind_from", "kind_to", "changes", "answers")
+        help_texts = {
+            "changes": 'What this mapping does otherwise than its template: {"put": [rules], "drop": ["lines[].unit"]}. '
+            'A rule: {"to": "memo", "from": "reference"}, with "transforms", "table", "default", "constant" or "expression".',
+            "answers": "The answers to the template's questions, by name.",
+        }
+
+    def save_by_service(self) -> None:
+        save_mapping(self.instance, by=self.by)
+
+
+class MappingPages(TenantPages):
+    form = MappingForm
+    sees, manages, adds = "tenant.read", "mapping.manage", True
+    list_display = ("name", "kind_from", "kind_to", "template", "edition")
+    list_select_related = ("template",)
+    search_fields = ("name",)
+    ordering = ("name",)
+    buttons = (Button(name="take", label="Take the newer version", verb="mapping.manage", shown=lambda one: False),)
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name in ("kind_from", "kind_to"):
+            kinds = [(kind, kind.replace("_", " ")) for kind in KINDS]
+            return forms.ChoiceField(choices=kinds, widget=widgets.UnfoldAdminSelectWidget())
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name in ("changes", "answers"):
+            field.widget = widgets.UnfoldAdminTextareaWidget(attrs={"rows": 10, "class": "t-code"})
+        return field
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        by_template = obj is not None and obj.template_id is not None
+        return ("name", "changes", "answers") if by_template else ("name", "kind_from", "kind_to", "changes")
+
+    def panel(self, request: HttpRequest, mapping: Mapping) -> dict[str, Any]:
+        try:
+            effective, trouble = list(_rows(effective_rules(mapping).fields)), ""
+        except ValidationError as refused:
+            effective, trouble = [], "; ".join(refused.messages)
+        newer = offered(mapping) if not trouble else None
+        return {
+            "facts": [
+                ("Template", to_page(mapping.template)),
+                ("From", mapping.kind_from),
+                ("To", mapping.kind_to),
+                ("Edition", mapping.edition),
+            ],
+            "panel_template": "tieout/mapping.html",
+            "effective": effective,
+            "trouble": trouble,
+            "newer": newer,
+            "take_url": self.url("take", mapping) if newer and self.has_change_permission(request, mapping) else "",
+            "editions": _editions(mapping),
+        }
+
+    def do_take(self, request: HttpRequest, mapping: Mapping) -> None:
+        newer = offered(mapping)
+        if newer is None:
+            raise ValidationError("There is no newer version of the template.")
+        take_newer(mapping, newer[0], by=request.user)
+        messages.success(request, f"The mapping follows {newer[0]} now; your own changes stay.")
+
+
+def _rows(fields: Iterable[rules.Rule], inside: str = "") -> Iterator[dict[str, Any]]:
+    """Each rule as a row to read: the target's field, where it comes from, and what happens on the way."""
+    for rule in fields:
+        come = rule.source or (rule.expression if rule.expression is not None else shown(rule.constant))
+        kind = "field" if rule.source else "expression" if rule.expression is not None else "always"
+        words = rules.in_words(replace(rule, each=()))
+        yield {
+            "to": f"{inside}{rule.to}", "from": come, "kind": kind, "words": words, "required": rule.required,
+            "inside": bool(inside),
+        }  # fmt: skip
+        yield from _rows(rule.each, f"{inside}{rule.to}[].")
+
+
+def _editions(mapping: Mapping) -> list[dict[str, Any]]:
+    """The latest editions, newest first, each with what it changed."""
+    found = list(MappingEdition.objects.filter(mapping=mapping).order_by("-edition")[: EDITIONS + 1])
+    told: list[dict[str, Any]] = []
+    for new, old in pairwise([*found, None]):
+        if new is None:
+            break
+        changes = []
+        if old is not None:
+            before, after = (rules.from_plain(each.rules, rules.Rules) for each in (old, new))
+            changes = [str(line) for line in rules.difference(before, after)]
+        told.append({"edition": new, "changes": changes, "first": old is None and new.edition == 1})
+    return told[:EDITIONS]
+
+
+class EditionPages(TenantPages):
+    """The rules as they stood: what a past figure was made with."""
+
+    sees = "tenant.read"
+    list_display = ("mapping", "edition", "saved_at")
+    list_select_related = ("mapping",)
+    fields = ("mapping", "edition", "saved_at")
+    readonly_fields = fields
+
+    def panel(self, request: HttpRequest, edition: MappingEdition) -> dict[str, Any]:
+        held = rules.from_plain(edition.rules, rules.Rules)
+        return {"panel_template": "tieout/mapping.html", "effective": list(_rows(held.fields))}
+
+
+class ValueTableForm(ServiceForm):
+    """A value table as lines that a person reads: what the source says => what the target calls it."""
+
+    lines = forms.CharField(
+        label="Values",
+        required=False,
+        widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 16, "class": "t-code"}),
+        help_text=f"One on each line: what the source says {ARROW} what the target calls it. Germany {ARROW} DE",
+    )
+
+    class Meta:
+        model = ValueTable
+        fields = ("name",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["lines"] = "\n".join(f"{key} {ARROW} {value}" for key, value in self.instance.entries.items())
+
+    def clean_lines(self) -> str:
+        entries: dict[str, str] = {}
+        for number, line in enumerate(self.cleaned_data["lines"].splitlines(), 1):
+            if not line.strip():
+                continue
+            key, arrow, value = line.partition(ARROW)
+            if not arrow or not value.strip():
+                raise ValidationError(f"Line {number} is not of the form: source {ARROW} target.")
+            if key.strip() in entries:
+                raise ValidationError(f"Line {number} says {key.strip()!r} a second time.")
+            entries[key.strip()] = value.strip()
+        self.entries = entries
+        return self.cleaned_data["lines"]
+
+    def save_by_service(self) -> None:
+        self.instance.entries = self.entries
+        self.instance.save()
+        audit.record(
+            "value_table.saved", subject=self.instance, actor=self.by, data={"entries": len(self.instance.entries)}
+        )
+
+
+class ValueTablePages(TenantPages):
+    form = ValueTableForm
+    fields = ("name", "lines")
+    sees, manages, adds = "tenant.read", "mapping.manage", True
+    list_display = ("name", "number")
+    search_fields = ("name",)
+    ordering = ("name",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return () if self.has_change_permission(request, obj) else ("name", "entries")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("name", "lines") if self.has_change_permission(request, obj) else ("name", "entries")
+
+    @display(description="values")
+    def number(self, table: ValueTable) -> int:
+        return len(table.entries)
+
+
+site.register(Mapping, MappingPages)
+site.register(MappingEdition, EditionPages)
+site.register(ValueTable, ValueTablePages)

@@ -1,0 +1,166 @@
+"""Runs: how far they are, what they did, and whether both ends agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import display
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import path, reverse
+
+from integrations.doors.admin.base import Button, TenantPages, badge
+from integrations.doors.admin.site import site
+from integrations.records.models import Issue, Stream
+from integrations.sync.models import Item, Run
+from integrations.sync.services import approve_run, cancel_run
+
+STAGES = ("reading", "planning", "applying")
+State = Run.State
+
+# Count -> what a person reads, in the order of a record's way.
+COUNTS = {
+    "read_new": "read: new", "read_changed": "read: changed", "read_same": "read: as before",
+    "read_unreadable": "could not be read",
+    "create": "to create", "update": "to change", "void": "to void", "skipped": "nothing to do",
+    "waiting": "wait for others", "held": "held", "applied": "applied",
+}  # fmt: skip
+
+
+def is_over(run: Run) -> bool:
+    """Whether nothing more will happen with it by itself."""
+    return run.state not in (State.QUEUED, State.RUNNING)
+
+
+class RunPages(TenantPages):
+    sees = "run.read"
+    list_display = ("flow", "created_at", "state_shown", "colour_shown", "what", "started_by", "finished_at")
+    list_select_related = ("flow",)
+    list_filter = ("state", "colour", "preview", "flow")
+    buttons = (
+        Button(name="approve", label="Approve and go on", verb="run.approve", icon="check", look="primary",
+               confirm="What this run planned is sent as it is shown. Go on?",
+               shown=lambda run: run.state == State.STOPPED),
+        Button(name="cancel", label="Cancel", verb="run.cancel", icon="stop", look="danger",
+               confirm="What was sent stays; what was only planned is decided anew by the next run. Cancel it?",
+               shown=lambda run: run.state in Run.OPEN),
+    )  # fmt: skip
+
+    @display(description="state", ordering="state")
+    def state_shown(self, run: Run) -> str:
+        return badge(run.state, run.get_state_display())
+
+    @display(description="result", ordering="colour")
+    def colour_shown(self, run: Run) -> str:
+        return badge(run.colour, run.get_colour_display()) if run.colour else "-"
+
+    @display(description="did")
+    def what(self, run: Run) -> str:
+        told = [f"{run.counts[name]:,} {words}" for name, words in COUNTS.items()
+                if name in ("create", "update", "void", "applied", "held") and run.counts.get(name)]  # fmt: skip
+        return ", ".join(told) or ("preview" if run.preview else "-")
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        run = self.seen(request, object_id)
+        brakes = Issue.objects.filter(flow=run.flow_id, state=Issue.State.OPEN).order_by("-seen_at")
+        return self.page(
+            request,
+            "tieout/run.html",
+            run,
+            title=str(run),
+            run=run,
+            progress=progress(run),
+            poll=reverse("admin:integrations_run_progress", args=(run.pk,)),
+            is_over=is_over(run),
+            counts=_counts(run),
+            totals=_totals(run),
+            differences=run.totals.get("differences", []),
+            items=_items(run),
+            issues=list(brakes[:10]),
+        )
+
+    def get_urls(self) -> Any:
+        view = self.admin_site.admin_view(self.progress_view)
+        return [path("<uuid:object_id>/progress/", view, name="integrations_run_progress"), *super().get_urls()]
+
+    def progress_view(self, request: HttpRequest, object_id: Any) -> JsonResponse:
+        """How far the run is, for the page that asks every second or two."""
+        return JsonResponse(progress(self.seen(request, object_id)))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("flow__source", "flow__target")
+
+    def do_approve(self, request: HttpRequest, run: Run) -> None:
+        try:
+            approve_run(run, by=request.user)
+        except ValueError as late:
+            messages.error(request, str(late))
+        else:
+            messages.success(request, "The run goes on as it was planned.")
+
+    def do_cancel(self, request: HttpRequest, run: Run) -> None:
+        try:
+            cancel_run(run, by=request.user)
+        except ValueError as late:
+            messages.error(request, str(late))
+        else:
+            messages.success(request, "The run is cancelled.")
+
+
+def progress(run: Run) -> dict[str, Any]:
+    """Where a run stands, in figures that cost nothing to know."""
+    return {
+        "state": run.state,
+        "state_label": run.get_state_display(),
+        "stage": run.stage,
+        "words": run.words,
+        "percent": _percent(run),
+        "counts": _counts(run),
+        "over": is_over(run),
+    }
+
+
+def _percent(run: Run) -> int:
+    """Reading is the first fifth, planning the second, applying the rest."""
+    if is_over(run):
+        return 100
+    if run.stage == "planning":
+        last = Stream.objects.filter(connection=run.flow.source_id, object=run.flow.source_object)
+        feed_no = last.values_list("feed_no", flat=True).first() or 0
+        return 20 + (20 * min(run.position, feed_no) // feed_no if feed_no else 0)
+    if run.stage == "applying":
+        planned = sum(run.counts.get(name, 0) for name in ("create", "update", "void"))
+        return 40 + min(59, 60 * run.counts.get("applied", 0) // planned if planned else 59)
+    return 5 if run.stage == "reading" else 0
+
+
+def _counts(run: Run) -> list[dict[str, Any]]:
+    return [{"name": name, "label": label, "count": run.counts[name]} for name, label in COUNTS.items()
+            if run.counts.get(name)]  # fmt: skip
+
+
+def _totals(run: Run) -> list[dict[str, str]]:
+    """Both ends side by side, by currency."""
+    ends = run.totals.get("source", {}), run.totals.get("target", {})
+    return [
+        {
+            "currency": currency or "no amounts",
+            "source": ends[0].get(currency, "0"),
+            "target": ends[1].get(currency, "0"),
+        }
+        for currency in sorted({*ends[0], *ends[1]})
+    ]
+
+
+def _items(run: Run) -> list[dict[str, Any]]:
+    listing = reverse("admin:integrations_item_changelist")
+    return [
+        {"label": label, "state": state, "url": f"{listing}?run__id__exact={run.pk}&state__exact={state}"}
+        for state, label in Item.State.choices
+        if Item.objects.filter(run=run, state=state).exists()
+    ]
+
+
+site.register(Run, RunPages)

@@ -1,0 +1,14 @@
+"""The addresses of the doors."""
+
+from django.urls import path
+from django.views.generic import RedirectView
+
+from integrations.doors.admin import site
+from integrations.doors.admin.connections import consent_given
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", site.urls),
+    # Registered with every vendor as the place to come back to: it never changes.
+    path("connections/connected/", consent_given, name="consent_given"),
+]
