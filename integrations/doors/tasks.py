@@ -6,7 +6,6 @@ What is true about a run stands in its row: a task that is lost, repeated or lat
 from __future__ import annotations
 
 import logging
-import time
 
 from django.db import transaction
 from django_q.tasks import async_task
@@ -15,17 +14,14 @@ from integrations.sync import due
 from integrations.sync.models import Run
 from integrations.sync.run import carry_out
 from integrations.sync.stages import Later
-from plumbing import health
 from plumbing.slices import slice_end
 from tenants.scope import tenant_scope
 
 log = logging.getLogger(__name__)
 
-TICK_SECONDS, LOOK_SECONDS = 55, 2.0
-
 
 def run_flow(tenant_id: str, run_id: str) -> None:
-    """One slice of a run; what is left is taken up by the next look of the tick."""
+    """One slice of a run; what is left is handed out again by the tick when its time has come."""
     with tenant_scope(tenant_id):
         with transaction.atomic():
             run = Run.objects.get(pk=run_id)
@@ -36,17 +32,8 @@ def run_flow(tenant_id: str, run_id: str) -> None:
             log.info("run %s ended %s", run_id, outcome.colour or "as a preview")
 
 
-def tick() -> None:
-    """A minute of looking: begin what is due, and hand out the slices whose time has come."""
-    ends = time.monotonic() + TICK_SECONDS
-    while time.monotonic() < ends:
-        look()
-        time.sleep(LOOK_SECONDS)
-
-
 def look() -> None:
-    """One look at what is due, over all tenants."""
-    health.beat("tick")
+    """One look at what is due, over all tenants: begin flows, and hand out the slices whose time has come."""
     due.start_due_flows()
     for tenant, run in due.take_due_runs():
         enqueue(tenant_id=str(tenant), run_id=str(run))

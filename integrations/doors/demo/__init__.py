@@ -1,0 +1,1 @@
+"""The demo: from nothing to an installation that has done its main job, on one machine, with simulated vendors."""
