@@ -100,10 +100,6 @@ class Store:
         with self._lock:
             self._db.executescript(sql)
 
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
     # documents
 
     def get(self, space: str, kind: str, id: str) -> Row | None:

@@ -6,7 +6,6 @@ from typing import Any
 
 # code -> (message, type). The numbers and words follow the vendor's error list and its recorded answers.
 _MESSAGES = {
-    "100": ("General IDS error", "ValidationFault"),
     "500": ("Unsupported Operation", "ValidationFault"),
     "600": ("Duplicate request id", "ValidationFault"),
     "610": ("Object Not Found", "ValidationFault"),
