@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -138,6 +138,12 @@ class Secret:
         raise TypeError("A secret is not put into queues, caches or files.")
 
 
+if TYPE_CHECKING:
+    _TextField = models.TextField[Any, Secret]
+else:
+    _TextField = models.TextField
+
+
 class _SecretAttribute(DeferredAttribute):
     """Wraps whatever is assigned, so that the plain value never lies in the instance for a debugger to print."""
 
@@ -145,8 +151,12 @@ class _SecretAttribute(DeferredAttribute):
         instance.__dict__[self.field.attname] = value if value is None or isinstance(value, Secret) else Secret(value)
 
 
-class SealedField(models.TextField):
+class SealedField(_TextField):
     """Text or JSON that is stored sealed. Reads as a `Secret`; assign a plain value or a Secret."""
+
+    # For django-stubs: what may be assigned, and what is read.
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Secret  # type: ignore[assignment]  # a text in the table, not in Python
 
     descriptor_class = _SecretAttribute
 
