@@ -21,6 +21,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 from integrations.doors.admin.allowed import is_operator, may, note_support
 from integrations.wire.errors import VendorError
@@ -37,6 +38,15 @@ class ShortPaginator(Paginator):
     def count(self) -> int:
         rows: Any = self.object_list
         return int(rows.order_by()[:COUNTED].count())
+
+
+class ShortList(ChangeList):
+    """A list that says "show all" only where something is left out."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if getattr(self, "full_result_count", None) is None and not self.query and not self.has_active_filters:
+            self.full_result_count = self.result_count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +130,9 @@ class TenantPages(ModelAdmin):
         events = Event.objects.filter(subject_kind=found._meta.label_lower, subject_id=str(found.pk))
         return self.page(request, "tieout/history.html", found, title=f"History of {found}", events=events[:HISTORY])
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        return ShortList
+
     # Pages and buttons
 
     def seen(self, request: Any, object_id: Any) -> Any:
@@ -137,7 +150,7 @@ class TenantPages(ModelAdmin):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "original": thing,
-            "buttons": self.buttons_for(request, thing),
+            "buttons": self.buttons_for(request, thing) if thing is not None else [],
             "model_admin": self,
             **context,
         }
@@ -281,7 +294,7 @@ COLOURS = {
     "settled": "success", "lost": "danger", "sent": "warning", "answered": "info", "prepared": "info",
     "live": "success", "archived": "", "voided": "warning", "deleted": "danger", "merged": "warning",
     "unreadable": "danger",
-    "production": "danger", "sandbox": "warning", "simulator": "info",
+    "production": "production", "sandbox": "warning", "simulator": "info",
 }  # fmt: skip
 
 

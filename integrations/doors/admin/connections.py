@@ -51,6 +51,9 @@ class ConnectionForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         kept = self.instance.secrets.reveal() if self.instance.secrets else {}
+        if len(self.kind.environments) == 1:
+            self.fields["environment"].widget = forms.HiddenInput()
+            self.initial.setdefault("environment", next(iter(self.kind.environments)))
         for setting in self.kind.settings:
             value = self.instance.settings.get(setting.name, setting.default if self.instance._state.adding else None)
             self.initial[SETTING + setting.name] = _shown(value)

@@ -39,14 +39,14 @@ def records(text: str) -> QuerySet[Record]:
 
 def suggest(request: HttpRequest) -> HttpResponse:
     """The first few, for the box in the sidebar."""
-    text = request.GET.get("s", "").strip()
+    text = request.GET.get("q", "").strip()
     if not text or not may(request, "record.read"):
         return HttpResponse()
     found = records(text).select_related("connection")[:SHOWN]
     results = [
         {"title": str(each), "description": f"{each.kind}, {each.connection}", "link": url(each)} for each in found
     ]
-    return render(request, "unfold/helpers/search_results.html", {"results": results})
+    return render(request, "tieout/found.html", {"results": results})
 
 
 def find(request: Any) -> HttpResponse:

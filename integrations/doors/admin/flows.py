@@ -185,7 +185,10 @@ class FlowPages(TenantPages):
             return forms.ChoiceField(
                 choices=[(name, name.replace("_", " ")) for name in names], widget=widgets.UnfoldAdminSelectWidget()
             )
-        return super().formfield_for_dbfield(db_field, request, **kwargs)
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "condition":
+            field.widget = widgets.UnfoldAdminTextareaWidget(attrs={"rows": 2, "class": "t-code"})
+        return field
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         ends = ["source", "source_object", "target", "target_object", "mapping"]

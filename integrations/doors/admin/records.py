@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, get_args
 from urllib.parse import quote, urlencode
 
+import msgspec
 from django.contrib.admin import SimpleListFilter, display
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from integrations.canonical import KINDS
+from integrations.canonical.money import UnknownCurrency, minor_units
 from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
 from integrations.crosswalk.models import Link
@@ -73,20 +76,24 @@ class RecordPages(TenantPages):
     ) -> HttpResponse:
         record = self.seen(request, object_id)
         kin = family(record)
-        said = json.loads(record.canonical, parse_float=str)
+        kind = KINDS[record.kind]
+        said = _in_order(kind, json.loads(record.canonical))
+        currency = said.get("currency", "")
         return self.page(
             request,
             "tieout/record.html",
             record,
             title=str(record),
             record=record,
+            kind_words=self.kind_shown(record),
             place=place(record),
             others=[{"record": each, "page": to_page(each), "place": place(each)} for each in kin.others],
             links=[each for each in kin.links if not _is(each, record)],
-            said=[(name.replace("_", " "), value) for name, value in said.items() if not isinstance(value, dict | list)],
+            said=[(name.replace("_", " "), _cell(name, value, currency)) for name, value in said.items()
+                  if name not in ("url", "extra") and not isinstance(value, list) and _cell(name, value, currency)],
             parts=[(name.replace("_", " "), pretty(json.dumps(value))) for name, value in said.items()
                    if isinstance(value, dict) and name != "extra"],
-            lines=_lines(said),
+            lines=_lines(kind, said, currency),
             raw=mask(pretty(record.raw)),
             moments=timeline(kin),
         )  # fmt: skip
@@ -111,19 +118,52 @@ def place(record: Record) -> Any:
     return link(url, f"Open in {record.connection}")
 
 
-def _lines(said: dict[str, Any]) -> dict[str, Any]:
+def _in_order(kind: type[Any], said: dict[str, Any]) -> dict[str, Any]:
+    """The members in the order in which the record's kind declares them, which is the order a person reads in."""
+    declared = [each.encode_name for each in msgspec.structs.fields(kind)]
+    return {name: said[name] for name in declared if name in said}
+
+
+def _lines(kind: type[Any], said: dict[str, Any], currency: str) -> dict[str, Any]:
     """A document's lines as a table of the columns that any of them fills."""
     lines = said.get("lines") or []
-    columns = dict.fromkeys(name for line in lines for name, value in line.items() if not isinstance(value, list)
-                            and name not in ("extra", "key", "external_id"))  # fmt: skip
-    rows = [[_cell(line.get(column)) for column in columns] for line in lines]
-    return {"columns": [column.replace("_", " ") for column in columns], "rows": rows}
+    declared = next((each for each in msgspec.structs.fields(kind) if each.name == "lines"), None)
+    names = dict.fromkeys(name for line in lines for name, value in line.items() if not isinstance(value, list))
+    if declared is not None and (member := _member(declared.type)) is not None:
+        names = dict.fromkeys(_in_order(member, names))
+    columns = [name for name in names if name not in ("extra", "key", "external_id")]
+    rows = [[{"text": _cell(name, line.get(name), currency), "number": _is_figure(name)} for name in columns]
+            for line in lines]  # fmt: skip
+    heads = [{"text": name.replace("_", " "), "number": _is_figure(name)} for name in columns]
+    return {"columns": heads, "rows": rows}
 
 
-def _cell(value: Any) -> str:
+def _member(type_: Any) -> Any:
+    return next((each for each in get_args(type_) if isinstance(each, type) and issubclass(each, msgspec.Struct)), None)
+
+
+def _is_figure(name: str) -> bool:
+    return name == "quantity" or "amount" in name or "price" in name or "total" in name
+
+
+def _cell(name: str, value: Any, currency: str) -> str:
+    """A value as a person reads it: amounts with the decimals of their currency, references by what they are called."""
     if isinstance(value, dict):
         return str(value.get("name") or value.get("number") or value.get("external_id") or "")
-    return "" if value is None else str(value)
+    if value is None:
+        return ""
+    if _is_figure(name) and name != "quantity" and isinstance(value, str):
+        return _amount(value, currency)
+    return str(value)
+
+
+def _amount(text: str, currency: str) -> str:
+    try:
+        amount, places = Decimal(text), minor_units(currency)
+    except (InvalidOperation, UnknownCurrency):
+        return text
+    shown = max(places, -int(amount.as_tuple().exponent))
+    return f"{amount:,.{shown}f}"
 
 
 def _is(each: Link, record: Record) -> bool:

@@ -15,7 +15,7 @@ from integrations.records.models import Issue, Stream
 from integrations.sync.models import Item, Run
 from integrations.sync.services import approve_run, cancel_run
 
-STAGES = ("reading", "planning", "applying")
+PLANNED = 25  # items of a plan that are shown on the run's page
 State = Run.State
 
 # Count -> what a person reads, in the order of a record's way.
@@ -71,6 +71,8 @@ class RunPages(TenantPages):
             run,
             title=str(run),
             run=run,
+            state_shown=self.state_shown(run),
+            plan=_plan(run),
             progress=progress(run),
             poll=reverse("admin:integrations_run_progress", args=(run.pk,)),
             is_over=is_over(run),
@@ -152,6 +154,14 @@ def _totals(run: Run) -> list[dict[str, str]]:
         }
         for currency in sorted({*ends[0], *ends[1]})
     ]
+
+
+def _plan(run: Run) -> list[Item]:
+    """The first of what a preview or a stopped run would do, for a person to look at."""
+    if run.state not in (State.PREVIEWED, State.STOPPED):
+        return []
+    meant = Item.objects.filter(run=run, state__in=(Item.State.PREVIEWED, Item.State.PLANNED))
+    return list(meant.select_related("record").order_by("pk")[:PLANNED])
 
 
 def _items(run: Run) -> list[dict[str, Any]]:

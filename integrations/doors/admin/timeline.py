@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from integrations.sync.models import CallIntent, Item
 from tenants.audit.models import Event
 
 MOST = 100  # of each sort, the latest
+OWN_ECHO = timedelta(minutes=1)  # a change this close before we kept it is the one that we made
 
 
 @dataclass(order=True)
@@ -89,7 +90,7 @@ def timeline(of: Family) -> list[Moment]:
 def _kept(records: Iterable[Record]) -> Iterator[Moment]:
     for record in records:
         end = str(record.connection)
-        if record.changed_at and record.changed_at < record.kept_at:
+        if record.changed_at and record.kept_at - record.changed_at > OWN_ECHO:
             yield Moment(record.changed_at, 0, "edit", f"changed in {end}, as it says itself", end=end)
         yield Moment(record.first_kept_at, 1, "download", f"first read from {end}", end=end, url=to_page(record))
         if record.kept_at > record.first_kept_at:
