@@ -80,7 +80,7 @@ def _budget(connection: Connection, kind: Connector, request: Request, batch: bo
 
 def _outside_transactions() -> None:
     """A vendor is never called inside a transaction: it would be held for as long as the vendor likes."""
-    if any(not block._from_testcase for block in database.atomic_blocks):
+    if any(not getattr(block, "_from_testcase", False) for block in database.atomic_blocks):
         raise RuntimeError("A vendor is called inside a transaction: end it first.")
 
 

@@ -22,7 +22,7 @@ from integrations.wire.message import Pending
 from integrations.wire.stream import Cursor, Page
 from plumbing.slices import after, check_time
 
-LEASE = 180.0
+LEASE = 180  # seconds
 
 
 def freshen(

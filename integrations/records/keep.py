@@ -160,7 +160,8 @@ class _Keeper:
 
     def write(self) -> None:
         """Everything of the page, in a handful of statements."""
-        update = [field.column for field in Record._meta.concrete_fields if field.column not in FIRST]
+        columns = (str(field.column) for field in Record._meta.concrete_fields)
+        update = [column for column in columns if column not in FIRST]
         write_page(self.changed, unique=UNIQUE, update=update)
         SearchTerm.objects.filter(record__in=[row.pk for row in self.moved]).delete()
         write_page(self.terms)

@@ -14,10 +14,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import cast
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from integrations.canonical import codec
@@ -28,16 +29,18 @@ from integrations.crosswalk import who
 from integrations.records.keep import exact
 from integrations.records.models import Record, Stream
 from integrations.sync.lines import with_line_ids
-from integrations.sync.models import Call, CallIntent, Intent, Item, Run
+from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
 from integrations.wire.connector import Write
 from integrations.wire.errors import Refused, ShapeError, VendorError
 from integrations.wire.message import Answer, Pending, Request
+from integrations.wire.stream import Operation
 from integrations.wire.stream import Stream as Facts
 from plumbing.pages import write_page
 from plumbing.slices import NotNow, after
 
 # A lease outlives the request that is sent under it, with room for what is committed afterwards.
 MARGIN = 60
+ENDED = (Run.State.DONE, Run.State.FAILED, Run.State.CANCELLED)
 UNSETTLED = (Call.State.PREPARED, Call.State.SENT, Call.State.ANSWERED, Call.State.LOST)
 
 
@@ -49,16 +52,16 @@ class Unfit(Exception):
         self.item, self.error = item, error
 
 
-def facts_of(run: Run) -> Facts:
-    """What the target's connector says about the object that the run writes."""
-    return connector(run.flow.target.connector).stream(run.flow.target_object)
+def facts_of(flow: Flow) -> Facts:
+    """What the target's connector says about the object that the flow writes."""
+    return connector(flow.target.connector).stream(flow.target_object)
 
 
 def next_items(run: Run) -> list[Item]:
     """The next batch of planned items, of one operation, in the order in which they were planned."""
     with transaction.atomic():
         planned = Item.objects.filter(run=run, state=Item.State.PLANNED).select_related("record").order_by("pk")
-        items = list(planned[: facts_of(run).batch])
+        items = list(planned[: facts_of(run.flow).batch])
     return [item for item in items if item.operation == items[0].operation]
 
 
@@ -79,6 +82,9 @@ def prepare(run: Run, items: Sequence[Item]) -> Call | None:
 
 def next_step(run: Run) -> Call | None:
     """The call for the next step of what is half done (create, post, pay are three); None where nothing is."""
+    dialect, facts = connector(run.flow.target.connector).dialect, facts_of(run.flow)
+    if all(dialect.steps(facts, operation) == 1 for operation in facts.writes):
+        return None
     with transaction.atomic():
         run.hold()
         _serialise(run)
@@ -86,29 +92,33 @@ def next_step(run: Run) -> Call | None:
         begun = (
             begun.exclude(callintent__call__state__in=UNSETTLED).select_related("item__record").order_by("step", "pk")
         )
-        batch = [intent for intent in begun[: facts_of(run).batch] if intent.step == begun[0].step]
+        batch = [intent for intent in begun[: facts.batch] if intent.step == begun[0].step]
         return _compose(run, batch, step=batch[0].step) if batch else None
 
 
-def send(run: Run, call: Call) -> bool:
-    """Send a prepared call and keep its answer; False where it was lost on the way.
+def send(run: Run, call: Call) -> None:
+    """Send a prepared call: its answer is kept, or it is lost on the way.
 
-    Raises NotNow, the call still prepared, where the vendor is known not to have seen it.
+    Raises VendorError, the call still prepared, where the vendor is known not to have seen it; NotNow where the vendor
+    will answer later.
     """
     with transaction.atomic():
         run.renew(seconds=call.timeout + MARGIN)
         call.state, call.sent_at, call.sends = Call.State.SENT, timezone.now(), call.sends + 1
-        call.quiet_at = call.sent_at + timedelta(seconds=_settle_seconds(run))
+        call.quiet_at = call.sent_at + timedelta(seconds=_settle_seconds(call.run.flow))
         call.save(update_fields=("state", "sent_at", "sends", "quiet_at"))
         several = _intents(call).update(state=Intent.State.SENT) > 1
     try:
-        answer = line.send(run.flow.target, request_of(call), before=run.leased_until, batch=several)
+        answer = line.send(call.run.flow.target, request_of(call), before=run.leased_until, batch=several)
     except VendorError as error:
-        return _not_answered(run, call, error)
+        if error.may_have_acted:
+            lose(run, call, error.words)
+            return
+        back_to_prepared(run, call, error.words)
+        raise
     if isinstance(answer, Pending):
         raise after(answer.after, "the vendor has not fetched or finished the request yet")
     keep_answer(run, call, answer)
-    return True
 
 
 def keep_answer(run: Run, call: Call, answer: Answer) -> None:
@@ -140,41 +150,56 @@ def back_to_prepared(run: Run, call: Call, words: str) -> None:
 
 
 @transaction.atomic
-def unfinished(run: Run) -> list[Call]:
-    """The calls into this run's target object that some worker left before they were settled, oldest first.
+def left_behind(run: Run) -> Call | None:
+    """The oldest call into this run's target object that was left before it was settled, and that can go on now.
 
-    Those of another run count only once its lease has lapsed: until then its worker is at it.
+    Those of another run count only once that run has ended: else its own worker takes them up.
     """
-    calls = Call.objects.filter(
+    ripe = ~Q(state=Call.State.LOST) | Q(quiet_at__lte=timezone.now())
+    call = (
+        _unsettled(run)
+        .filter(ripe)
+        .select_related("run__flow__source", "run__flow__target", "run__flow__mapping")
+        .first()
+    )
+    if call is not None and call.run_id == run.pk:
+        call.run = run
+    return call
+
+
+@transaction.atomic
+def wait_for_the_lost(run: Run) -> None:
+    """Raises NotNow while a lost call of this run may still take effect at the vendor."""
+    lost = _unsettled(run).filter(run=run).order_by("quiet_at").first()
+    if lost is not None:
+        raise NotNow(
+            lost.quiet_at or timezone.now(),
+            "an answer was lost; it is looked up when the vendor can no longer be at it",
+        )
+
+
+def _unsettled(run: Run) -> QuerySet[Call]:
+    own, ended = Q(run=run), Q(run__state__in=ENDED)
+    return Call.objects.filter(
+        own | ended,
         connection=run.flow.target_id,
         object=run.flow.target_object,
         purpose=Call.Purpose.WRITE,
         state__in=UNSETTLED,
-    ).select_related("run")
-    now = timezone.now()
-    return [
-        call
-        for call in calls.order_by("pk")
-        if call.run_id == run.pk or call.run.leased_until is None or call.run.leased_until <= now
-    ]
-
-
-def wait_for_quiet(call: Call) -> None:
-    """Raises NotNow while a lost call may still take effect at the vendor."""
-    if call.quiet_at is not None and call.quiet_at > timezone.now():
-        raise NotNow(call.quiet_at, "an answer was lost; it is looked up when the vendor can no longer be at it")
+    ).order_by("pk")
 
 
 def look_up(run: Run, call: Call) -> Answer:
     """Ask the vendor whether a lost call was done; the question and its answer are kept as a call of their own."""
-    facts, site = facts_of(run), site_of(run.flow.target)
-    request = connector(run.flow.target.connector).dialect.look_up(facts, writes_of(run, call), site)
-    question = _new_call(run, request, purpose=Call.Purpose.LOOK_UP, key=call.key, step=call.step)
+    flow = call.run.flow
+    writes = writes_of(flow, intents_of(call))
+    request = connector(flow.target.connector).dialect.look_up(facts_of(flow), writes, site_of(flow.target))
+    question = _new_call(call.run, request, purpose=Call.Purpose.LOOK_UP, key=call.key, step=call.step)
     question.state, question.sent_at, question.sends = Call.State.SENT, timezone.now(), 1
     with transaction.atomic():
         run.renew(seconds=request.timeout + MARGIN)
         question.save()
-    answer = line.send(run.flow.target, request, before=run.leased_until, batch=True)
+    answer = line.send(flow.target, request, before=run.leased_until, batch=True)
     if isinstance(answer, Pending):
         raise after(answer.after, "the vendor has not answered the look-up yet")
     keep_answer(run, question, answer)
@@ -207,16 +232,43 @@ def answer_of(call: Call) -> Answer:
     )
 
 
+@transaction.atomic
 def intents_of(call: Call) -> list[Intent]:
     """The intents that a call carries, in the order in which they stand in the request."""
-    rows = CallIntent.objects.filter(call=call).select_related("intent__item__record").order_by("position")
-    return [row.intent for row in rows]
+    carried = list(CallIntent.objects.filter(call=call).order_by("position").values_list("intent_id", flat=True))
+    found = Intent.objects.filter(pk__in=carried).prefetch_related("item__record").in_bulk()
+    return [found[pk] for pk in carried]
 
 
 @transaction.atomic
-def writes_of(run: Run, call: Call) -> list[Write]:
-    """What the call's request was composed of."""
-    return _writes(run, intents_of(call))
+def writes_of(flow: Flow, intents: Sequence[Intent]) -> list[Write]:
+    """The intents in the connector's terms, with what the target last said of each record."""
+    kind = flow.mapping.kind_to
+    wanted = {
+        intent.item.record.external_id: codec.decode(kind, intent.item.wanted.encode())
+        for intent in intents
+        if intent.item.wanted
+    }
+    wanted = with_line_ids(flow, wanted)
+    names = who.names([intent.identity_id for intent in intents], at=flow.target, object=flow.target_object)
+    rows = Record.objects.filter(connection=flow.target_id, object=flow.target_object, external_id__in=names.values())
+    held = {row.external_id: row for row in rows}
+    writes = []
+    for intent in intents:
+        name = names.get(intent.identity_id)
+        row = held.get(name) if name else None
+        writes.append(
+            Write(
+                key=intent.key,
+                operation=cast(Operation, intent.operation),
+                record=wanted.get(intent.item.record.external_id),
+                external_id=name,
+                version=row.version if row else None,
+                only=frozenset(intent.item.fields) if intent.operation == Item.Operation.UPDATE else frozenset(),
+                raw=exact(row.raw) if row else None,
+            )
+        )
+    return writes
 
 
 def _serialise(run: Run) -> None:
@@ -285,9 +337,9 @@ def key_of(target: UUID, object: str, identity: UUID, operation: str, n: int) ->
 
 
 def _compose(run: Run, intents: Sequence[Intent], *, step: int = 1) -> Call:
-    facts, site = facts_of(run), site_of(run.flow.target)
+    facts, site = facts_of(run.flow), site_of(run.flow.target)
     dialect = connector(run.flow.target.connector).dialect
-    writes = _writes(run, intents)
+    writes = writes_of(run.flow, intents)
     key = hashlib.sha256("/".join(f"{intent.key}.{step}" for intent in intents).encode()).hexdigest()[:32]
     try:
         request = dialect.compose(facts, writes, key, site, step)
@@ -304,44 +356,14 @@ def _compose(run: Run, intents: Sequence[Intent], *, step: int = 1) -> Call:
 
 def _unfit(run: Run, intents: Sequence[Intent], error: VendorError, step: int) -> Unfit:
     """Which one of a batch cannot be said; composing them one by one tells."""
-    facts, site = facts_of(run), site_of(run.flow.target)
+    facts, site = facts_of(run.flow), site_of(run.flow.target)
     dialect = connector(run.flow.target.connector).dialect
-    for intent, write in zip(intents, _writes(run, intents), strict=True):
+    for intent, write in zip(intents, writes_of(run.flow, intents), strict=True):
         try:
             dialect.compose(facts, [write], intent.key, site, step)
         except (Refused, ShapeError) as own:
             return Unfit(intent.item, own)
     return Unfit(intents[0].item, error)
-
-
-def _writes(run: Run, intents: Sequence[Intent]) -> list[Write]:
-    """The intents in the connector's terms, with what the target last said of each record."""
-    flow, kind = run.flow, run.flow.mapping.kind_to
-    wanted = {
-        intent.item.record.external_id: codec.decode(kind, intent.item.wanted.encode())
-        for intent in intents
-        if intent.item.wanted
-    }
-    wanted = with_line_ids(flow, wanted)
-    names = who.names([intent.identity_id for intent in intents], at=flow.target, object=flow.target_object)
-    rows = Record.objects.filter(connection=flow.target_id, object=flow.target_object, external_id__in=names.values())
-    held = {row.external_id: row for row in rows}
-    writes = []
-    for intent in intents:
-        name = names.get(intent.identity_id)
-        row = held.get(name) if name else None
-        writes.append(
-            Write(
-                key=intent.key,
-                operation=intent.operation,
-                record=wanted.get(intent.item.record.external_id),
-                external_id=name,
-                version=row.version if row else None,
-                only=frozenset(intent.item.fields) if intent.operation == Item.Operation.UPDATE else frozenset(),
-                raw=exact(row.raw) if row else None,
-            )
-        )
-    return writes
 
 
 def _new_call(run: Run, request: Request, *, purpose: str, key: str, step: int) -> Call:
@@ -361,18 +383,9 @@ def _new_call(run: Run, request: Request, *, purpose: str, key: str, step: int) 
     )
 
 
-def _not_answered(run: Run, call: Call, error: VendorError) -> bool:
-    """What a failure on the way means: known not to have gone, or lost."""
-    if not error.may_have_acted:
-        back_to_prepared(run, call, error.words)
-        raise error
-    lose(run, call, error.words)
-    return False
-
-
 def _intents(call: Call) -> QuerySet[Intent]:
     return Intent.objects.filter(callintent__call=call, settled_at=None)
 
 
-def _settle_seconds(run: Run) -> int:
-    return int(run.flow.target.settings.get("settle_seconds", facts_of(run).settle_seconds))
+def _settle_seconds(flow: Flow) -> int:
+    return int(flow.target.settings.get("settle_seconds", facts_of(flow).settle_seconds))

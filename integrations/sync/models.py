@@ -135,7 +135,7 @@ class Item(TenantOwned):
     flow = TenantForeignKey(Flow, on_delete=models.CASCADE)
     run = TenantForeignKey(Run, on_delete=models.CASCADE)
     record = TenantForeignKey(Record, on_delete=models.CASCADE)
-    identity = TenantForeignKey(Identity, on_delete=models.CASCADE, null=True)
+    identity = TenantForeignKey(Identity, on_delete=models.CASCADE)
     operation = models.CharField(max_length=8, choices=Operation)
     state = models.CharField(max_length=12, choices=State)
     reason = models.CharField(max_length=60, blank=True)

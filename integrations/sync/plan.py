@@ -17,6 +17,7 @@ from django.utils import timezone
 from integrations.canonical import codec
 from integrations.crosswalk import who
 from integrations.crosswalk.models import Link
+from integrations.mapping.expression import CannotEvaluate
 from integrations.mapping.models import Agreement
 from integrations.mapping.prepared import Prepared, prepare
 from integrations.records import issues
@@ -41,6 +42,7 @@ from integrations.sync.policy import policy_of
 from plumbing.pages import write_page
 from tenants import audit
 from tenants.models import Tenant
+from tenants.scope import current_tenant_id
 
 Operation, State = Item.Operation, Item.State
 
@@ -82,7 +84,7 @@ def _advance(run: Run, position: int) -> None:
 
 def context_of(flow: Flow) -> dict[str, Any]:
     """What expressions may ask about besides the record."""
-    tenant = Tenant.objects.get(pk=flow.tenant_id)
+    tenant = Tenant.objects.get(pk=current_tenant_id())
     return {
         "tenant": tenant.name,
         "home_currency": tenant.home_currency,
@@ -115,12 +117,19 @@ class _Page:
             if record.state == Record.State.LIVE
         }
         for name, fields in list(plain.items()):
-            if not self.mapping.takes(fields, condition=self.flow.condition):
-                self.held_back[name] = Skip("not_wanted")
+            if kept_back := self._kept_back(fields):
+                self.held_back[name] = kept_back
                 del plain[name]
         refer = references.resolver(self.flow, self.mapping.needed(plain.values()))
         for name, fields in plain.items():
             self._translate_one(name, fields, refer)
+
+    def _kept_back(self, fields: dict[str, Any]) -> Hold | Skip | None:
+        """Why the flow's condition does not let a record through, if it does not."""
+        try:
+            return None if self.mapping.takes(fields, condition=self.flow.condition) else Skip("not_wanted")
+        except CannotEvaluate as error:
+            return Hold("condition_undecided", f"the flow's condition cannot be decided for this record: {error}")
 
     def _translate_one(self, name: str, fields: dict[str, Any], refer: references.Refer) -> None:
         result = self.mapping.translate(fields, refer)
@@ -290,6 +299,7 @@ ADVICE: Mapping[str, str] = {
     "several_candidates": "Open the record, compare the candidates and link the right one, or let a new one be created.",
     "cannot_be_mapped": "Add the missing value to the value table, or correct the mapping; it is decided again by itself.",
     "mapping_incomplete": "Add a rule or a default for the field that is named; it is decided again by itself.",
+    "condition_undecided": "Complete the record, or make the condition say what holds where the field is empty.",
     "target_gone": "Restore the target's record, or unlink it so that it is created anew.",
     "both_changed": "Compare both sides and choose which one is right, or set the mapping's conflict policy.",
     "source_gone": "Void the target's document, or say that it stays.",

@@ -84,7 +84,7 @@ class Totals:
         }
 
 
-def of_run(run: Run, *, before: Callable[[], datetime]) -> Totals:
+def of_run(run: Run, *, before: Callable[[], datetime | None]) -> Totals:
     """The totals over what this run applied or left as it is."""
     items = Item.objects.filter(run=run, state__in=(Item.State.APPLIED, Item.State.SKIPPED))
     items = items.exclude(reason__in=NOT_THERE)
@@ -93,7 +93,7 @@ def of_run(run: Run, *, before: Callable[[], datetime]) -> Totals:
     return _compare(run.flow, (ids[start : start + PAGE] for start in range(0, len(ids), PAGE)), before)
 
 
-def of_flow(flow: Flow, *, before: Callable[[], datetime]) -> Totals:
+def of_flow(flow: Flow, *, before: Callable[[], datetime | None]) -> Totals:
     """The totals over everything that the flow has ever brought to the target and that lives at the source."""
     return _compare(flow, _everything(flow), before)
 
@@ -120,7 +120,7 @@ def _everything(flow: Flow) -> Iterator[list[UUID]]:
         yield [pk for pk, _, state in page if pk not in left_out and state == Record.State.LIVE]
 
 
-def _compare(flow: Flow, pages: Iterator[list[UUID]], before: Callable[[], datetime]) -> Totals:
+def _compare(flow: Flow, pages: Iterator[list[UUID]], before: Callable[[], datetime | None]) -> Totals:
     source_total = connector(flow.source.connector).stream(flow.source_object).total
     target = connector(flow.target.connector).stream(flow.target_object)
     totals = Totals()
@@ -149,7 +149,7 @@ def _target_names(flow: Flow, records: Sequence[Record]) -> Mapping[str, str]:
 
 
 def _ask(
-    connection: Connection, facts: Facts, ids: Sequence[str], before: Callable[[], datetime]
+    connection: Connection, facts: Facts, ids: Sequence[str], before: Callable[[], datetime | None]
 ) -> dict[str, dict[str, Any]]:
     """What the target says of these now: external id → raw payload, for those that are there."""
     dialect, site = connector(connection.connector).dialect, site_of(connection)

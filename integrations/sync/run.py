@@ -65,11 +65,10 @@ def plan_changes(run: Run, until: datetime) -> None:
 def apply(run: Run, until: datetime) -> None:
     """Send what is planned, a batch a call; what an earlier worker left half done comes first."""
     stages.enter(run, "applying")
-    for call in calls.unfinished(run):
-        conclude(run, call)
-    while call := next_call(run):
+    while call := calls.left_behind(run) or next_call(run):
         check_time(until)
         conclude(run, call)
+    calls.wait_for_the_lost(run)
 
 
 def next_call(run: Run) -> Call | None:
@@ -88,14 +87,14 @@ def next_call(run: Run) -> Call | None:
 
 
 def conclude(run: Run, call: Call) -> None:
-    """Bring one call to its end, from wherever it stands: prepared, sent, answered or lost."""
+    """Bring one call as far as it gets, from wherever it stands; one that is lost is come back to when it is quiet."""
     stages.still_wanted(run)
     if call.state == Call.State.SENT:
         calls.lose(run, call, "the worker that sent it ended before the answer was kept")
+        return
     if call.state == Call.State.LOST:
-        calls.wait_for_quiet(call)
         settle.settle_lost(run, call, calls.look_up(run, call))
-    if call.state == Call.State.PREPARED and calls.send(run, call):
-        call.state = Call.State.ANSWERED
+    if call.state == Call.State.PREPARED:
+        calls.send(run, call)
     if call.state == Call.State.ANSWERED:
         settle.settle(run, call)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from integrations.sync.models import Flow
 from tenants.models import Tenant
+from tenants.scope import current_tenant_id
 
 SHORTEST = 1  # minutes
 
@@ -25,7 +26,7 @@ def next_slot(flow: Flow, *, after: datetime | None = None) -> datetime | None:
     now = after or timezone.now()
     if flow.schedule == Flow.Schedule.INTERVAL:
         return now + timedelta(minutes=flow.every_minutes or SHORTEST)
-    zone = Tenant.objects.only("time_zone").get(pk=flow.tenant_id).zone
+    zone = Tenant.objects.only("time_zone").get(pk=current_tenant_id()).zone
     return next_at(flow.cron, zone=zone, after=now)
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -29,22 +29,23 @@ from integrations.sync.models import Call, Intent, Item, Run
 from integrations.wire.connector import Done, Failed, Outcome
 from integrations.wire.errors import OutOfLimits, Stale, TryLater, VendorError
 from integrations.wire.message import Answer
-from integrations.wire.stream import Gone, Page
-from plumbing.pages import write_page
+from integrations.wire.stream import Gone, Operation, Page
+from plumbing.pages import update_page, write_page
 from tenants import audit
 
 
 def settle(run: Run, call: Call) -> None:
-    """Conclude from a call's answer what became of each of its intents.
+    """Conclude from the answer to a call what became of each of its intents.
 
     Where the vendor refused the call as a whole and did nothing, the call is ready to go again and the vendor's error
     is raised; where it may have acted, the call is lost.
     """
-    site = site_of(run.flow.target)
-    writes = calls.writes_of(run, call)
+    flow = call.run.flow
+    intents = calls.intents_of(call)
+    writes = calls.writes_of(flow, intents)
     try:
-        outcomes = connector(run.flow.target.connector).dialect.outcomes(
-            calls.facts_of(run), writes, calls.answer_of(call), site, call.step
+        outcomes = connector(flow.target.connector).dialect.outcomes(
+            calls.facts_of(flow), writes, calls.answer_of(call), site_of(flow.target), call.step
         )
     except VendorError as error:
         if error.may_have_acted:
@@ -52,30 +53,32 @@ def settle(run: Run, call: Call) -> None:
             return
         calls.back_to_prepared(run, call, error.words)
         raise
-    conclude(run, call, outcomes)
+    conclude(run, call, intents, outcomes)
 
 
 def settle_lost(run: Run, call: Call, answer: Answer) -> None:
     """Conclude from a look-up what became of a lost call; one of which nothing is there may go again as it was."""
-    site = site_of(run.flow.target)
-    writes = calls.writes_of(run, call)
-    found = connector(run.flow.target.connector).dialect.found(calls.facts_of(run), writes, answer, site)
+    flow = call.run.flow
+    intents = calls.intents_of(call)
+    writes = calls.writes_of(flow, intents)
+    dialect, facts = connector(flow.target.connector).dialect, calls.facts_of(flow)
+    found = dialect.found(facts, writes, answer, site_of(flow.target))
     if not any(found):
         calls.back_to_prepared(run, call, "a look-up shows that the vendor did nothing of it")
         return
-    conclude(run, call, found)
+    conclude(run, call, intents, found)
 
 
-def conclude(run: Run, call: Call, outcomes: Sequence[Outcome | None]) -> None:
+def conclude(run: Run, call: Call, intents: Sequence[Intent], outcomes: Sequence[Outcome | None]) -> None:
     """Write down what became of each intent of a call, in one transaction. None: it never happened."""
     with transaction.atomic():
         run.hold()
-        intents = calls.intents_of(call)
-        batch = _Batch(run, call, started_at=call.sent_at or timezone.now())
+        batch = _Batch(call.run, call, started_at=call.sent_at or timezone.now())
         for intent, outcome in zip(intents, outcomes, strict=True):
             batch.take(intent, outcome)
         batch.write()
-        Call.objects.filter(pk=call.pk).update(state=Call.State.SETTLED)
+        call.state = Call.State.SETTLED
+        call.save(update_fields=("state",))
         run.count(batch.counts)
 
 
@@ -113,10 +116,10 @@ class _Batch:
                 self._ends(intent, Intent.State.DROPPED, Item.State.PLANNED, "", "")
 
     def _done(self, intent: Intent, outcome: Done) -> None:
-        dialect, facts = connector(self.run.flow.target.connector).dialect, calls.facts_of(self.run)
+        dialect, facts = connector(self.run.flow.target.connector).dialect, calls.facts_of(self.run.flow)
         self.done.append((intent, outcome))
         intent.item.target_id = outcome.external_id
-        if intent.step < dialect.steps(facts, intent.operation):
+        if intent.step < dialect.steps(facts, cast(Operation, intent.operation)):
             intent.step, intent.state = intent.step + 1, Intent.State.READY
             return
         self._ends(intent, Intent.State.DONE, Item.State.APPLIED, intent.item.reason, "")
@@ -135,10 +138,8 @@ class _Batch:
         self._link()
         self._agree(held)
         self._link_lines(held)
-        Intent.objects.bulk_update(self.touched, ("state", "step", "settled_at"))
-        Item.objects.bulk_update(
-            [intent.item for intent in self.touched], ("state", "reason", "words", "ended_at", "target_id")
-        )
+        update_page(self.touched, "state", "step", "settled_at")
+        update_page([intent.item for intent in self.touched], "state", "reason", "words", "ended_at", "target_id")
         issues.open_issues(self.issues)
         applied = [item.record_id for item in self.items if item.state == Item.State.APPLIED]
         issues.solve([issues.about("held", self.run.flow_id, record) for record in applied])
@@ -146,7 +147,7 @@ class _Batch:
 
     def _keep(self) -> dict[str, Canonical]:
         """What the target said in its answers is what it holds now: so that its echo is no news."""
-        facts, stream = calls.facts_of(self.run), self._stream()
+        facts, stream = calls.facts_of(self.run.flow), self._stream()
         raws = [outcome.raw for _, outcome in self.done if outcome.raw]
         gone = [
             Gone(external_id=outcome.external_id, how="voided" if intent.operation == "void" else "deleted")
@@ -222,7 +223,11 @@ class _Batch:
         )
 
 
-VERBS = {Intent.State.DONE: "applied", Intent.State.REFUSED: "refused", Intent.State.DROPPED: "not_done"}
+VERBS: dict[str, str] = {
+    Intent.State.DONE: "applied",
+    Intent.State.REFUSED: "refused",
+    Intent.State.DROPPED: "not_done",
+}
 
 
 def hold_unfit(run: Run, item: Item, error: VendorError) -> None:

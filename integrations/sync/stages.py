@@ -21,12 +21,12 @@ from integrations.sync.policy import policy_of
 from integrations.sync.reconcile import Totals
 from integrations.wire.errors import ConsentLost, OutOfLimits, TryLater, VendorError
 from plumbing.leases import LeaseLost
-from plumbing.slices import NotNow
+from plumbing.slices import NotNow, after
 from tenants import audit
 
-LEASE = 180.0
-TURN = 2.0  # seconds until a run that waits for another looks again
-FIRST_WAIT, LONGEST_WAIT = 2.0, 600.0  # seconds between tries while a vendor cannot answer
+LEASE = 180  # seconds
+TURN = 2  # seconds until a run that waits for another looks again
+FIRST_WAIT, LONGEST_WAIT = 2, 600  # seconds between tries while a vendor cannot answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,7 @@ def _back_off(run: Run, error: VendorError) -> Later:
         Run.objects.filter(pk=run.pk).update(tries=run.tries)
     asked = getattr(error, "retry_after", None)
     usual = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(run.tries, 16))
-    seconds = asked if asked is not None else usual * random.uniform(0.5, 1.0)  # noqa: S311  # jitter, no secret
+    seconds = asked if asked is not None else usual * random.uniform(0.5, 1)  # noqa: S311  # not money: jitter
     return put_off(run, at=timezone.now() + timedelta(seconds=seconds), why=str(error))
 
 
@@ -185,6 +185,8 @@ def finish(run: Run, totals: Totals) -> Done:
     """End the run: green only if both ends agree and nothing is held."""
     with transaction.atomic():
         run.hold()
+        if Item.objects.filter(run=run, state__in=(Item.State.PLANNED, Item.State.APPLYING)).exists():
+            raise after(TURN, "something was planned and not brought to its end")
         held = Item.objects.filter(flow=run.flow_id, state__in=(Item.State.HELD, Item.State.WAITING)).count()
         unreadable = Issue.objects.filter(
             state=Issue.State.OPEN, connection=run.flow.source_id, object=run.flow.source_object, code="unreadable"

@@ -1,4 +1,4 @@
-"""Whole pages of rows in one statement: COPY into a temporary table, then one INSERT … ON CONFLICT.
+"""Whole pages of rows in one statement: COPY into a temporary table, and from there into the real one.
 
 COPY straight into a table with row-level security is an error in PostgreSQL; staged, the policies check each row.
 """
@@ -20,27 +20,61 @@ def write_page(rows: Sequence[models.Model], *, unique: Sequence[str] = (), upda
     """
     if not rows:
         return
-    model = type(rows[0])
-    connection = connections[router.db_for_write(model)]
-    fields = [field for field in model._meta.concrete_fields if not field.generated]
-    table, staged = sql.Identifier(model._meta.db_table), sql.Identifier(f"staged_{model._meta.db_table}")
-    columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
-    readers = [_reader(field, connection) for field in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            sql.SQL(
-                "CREATE TEMPORARY TABLE IF NOT EXISTS {} ON COMMIT DELETE ROWS AS SELECT {} FROM {} WITH NO DATA"
-            ).format(staged, columns, table)
+    fields = [field for field in rows[0]._meta.concrete_fields if not field.generated]
+    with _Stage(rows, fields) as stage:
+        stage.execute(
+            "INSERT INTO {table} ({columns}) SELECT {columns} FROM {stage} {on_conflict}",
+            on_conflict=_on_conflict(unique, update),
         )
-        with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(staged, columns)) as copy:
-            for row in rows:
-                copy.write_row([read(row) for read in readers])
-        cursor.execute(
-            sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} {}").format(
-                table, columns, columns, staged, _on_conflict(unique, update)
-            )
+
+
+def update_page(rows: Sequence[models.Model], *names: str) -> None:
+    """Set these fields of rows that stand already to what the instances hold. Only inside a transaction."""
+    if not rows:
+        return
+    fields: list[Any] = [rows[0]._meta.get_field(name) for name in names]
+    with _Stage(rows, [rows[0]._meta.pk, *fields]) as stage:
+        stage.execute(
+            "UPDATE {table} SET {changes} FROM {stage} WHERE {table}.id = {stage}.id",
+            changes=sql.SQL(", ").join(
+                [sql.SQL("{0} = {1}.{0}").format(sql.Identifier(field.column), stage.name) for field in fields]
+            ),
         )
-        cursor.execute(sql.SQL("DELETE FROM {}").format(staged))
+
+
+class _Stage:
+    """Rows in a temporary table that lives as long as the session and is empty outside of `with`."""
+
+    def __init__(self, rows: Sequence[models.Model], fields: Sequence[Any]) -> None:
+        self.rows, self.fields = rows, fields
+        model = type(rows[0])
+        self.connection = connections[router.db_for_write(model)]
+        self.table = sql.Identifier(model._meta.db_table)
+        self.columns = sql.SQL(", ").join(sql.Identifier(field.column) for field in fields)
+        # Another choice of columns is another table.
+        choice = abs(hash(tuple(field.column for field in fields))) % 10**8
+        self.name = sql.Identifier(f"stage_{choice:08d}_{model._meta.db_table}"[:60])
+
+    def __enter__(self) -> _Stage:
+        self.cursor = self.connection.cursor()
+        self.execute(
+            "CREATE TEMPORARY TABLE IF NOT EXISTS {stage} ON COMMIT DELETE ROWS AS SELECT {columns} FROM {table} WITH NO DATA"
+        )
+        read = [_reader(field, self.connection) for field in self.fields]
+        with self.cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(self.name, self.columns)) as copy:
+            for row in self.rows:
+                copy.write_row([value(row) for value in read])
+        return self
+
+    def execute(self, text: str, **parts: sql.Composable) -> None:
+        """Run a statement whose `{table}`, `{stage}` and `{columns}` are these."""
+        names = {"table": self.table, "stage": self.name, "columns": self.columns}
+        self.cursor.execute(sql.SQL(text).format(**names, **parts))
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is None:
+            self.execute("DELETE FROM {stage}")
+        self.cursor.close()
 
 
 def _on_conflict(unique: Sequence[str], update: Iterable[str]) -> sql.Composable:

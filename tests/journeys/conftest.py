@@ -96,9 +96,7 @@ def flows(sales: Connection, books: Connection, quickbooks: QuickBooksOnline) ->
     no_vat = next(t["Id"] for t in quickbooks.documents("TaxCode", realm) if "No VAT" in t["Name"])
     with transaction.atomic():
         template = Template.objects.get(slug="online_retail_to_quickbooks_online")
-    made = set_up(
-        template, source=sales, target=books, answers={"income_account": income, "tax_code": no_vat}, by=None
-    )
+    made = set_up(template, source=sales, target=books, answers={"income_account": income, "tax_code": no_vat}, by=None)
     return {flow.source_object: flow for flow in made}
 
 
