@@ -35,6 +35,10 @@ def test_the_walk_of_one_record_goes_as_it_is_told(
     assert run_examples(HANDBOOK / "walk.md", **given) == 9
 
 
+def test_a_connector_can_be_written_as_it_is_told() -> None:
+    assert run_examples(HANDBOOK / "add-a-connector.md") == 3
+
+
 @pytest.mark.parametrize("page", sorted(HANDBOOK.glob("*.md")), ids=lambda page: page.name)
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     root = HANDBOOK.parents[1]

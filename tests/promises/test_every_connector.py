@@ -131,9 +131,8 @@ def test_what_is_created_can_be_found_again(connector: Connector, stream: Stream
         write = Write(key=KEY, operation="create", record=wanted)
         try:
             request = connector.dialect.compose(stream, [write], KEY, place)
-        except VendorError as refused:
-            assert refused.explanation
-            continue
+        except VendorError:
+            continue  # a sample of something that is only read
         composed += 1
         assert request == connector.dialect.compose(stream, [write], KEY, place)
         assert connector.dialect.look_up(stream, [write], place)
