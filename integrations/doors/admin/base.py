@@ -309,7 +309,7 @@ def link(url: str, text: Any) -> SafeString:
 
 
 def to_page(thing: Any) -> SafeString | str:
-    """A link to the page of a row, or a dash."""
+    """A link to the page of a row; nothing where there is none."""
     if thing is None:
-        return "-"
+        return ""
     return link(reverse(f"admin:{thing._meta.app_label}_{thing._meta.model_name}_change", args=(thing.pk,)), thing)

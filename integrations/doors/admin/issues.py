@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.contrib.admin import action, display
+from django.contrib.admin import SimpleListFilter, action, display
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from integrations.doors.admin.allowed import check, may
 from integrations.doors.admin.base import Button, TenantPages, badge, to_page
@@ -28,12 +29,31 @@ def _may_retry(issue: Issue) -> bool:
     return _is_open(issue) and issue.record_id is not None and issue.flow_id is not None
 
 
+class OpenFirst(SimpleListFilter):
+    """By state; without a choice only what is open, because that is what somebody comes for."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(State.SOLVED, "solved"), (State.IGNORED, "ignored by a person"), ("all", "all")]
+
+    def choices(self, changelist: Any) -> Any:
+        for choice in super().choices(changelist):
+            yield {**choice, "display": "open"} if choice["display"] == str(_("All")) else choice
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(state=self.value() or State.OPEN)
+
+
 class IssuePages(TenantPages):
     list_display = ("words_shown", "where_shown", "code_shown", "times", "seen_at", "state_shown")
-    list_filter = ("state", "connection", "flow")
+    list_filter = (OpenFirst, "connection", "flow")
     search_fields = ("words", "where")
     ordering = ("-seen_at",)
-    fields = ("where", "words", "explanation", "advice", "times", "opened_at", "seen_at", "ended_at")
+    fields = ("where", "times", "opened_at", "seen_at", "ended_at")
     readonly_fields = fields
     actions: ClassVar[Any] = ("retry_chosen", "ignore_chosen")
     buttons = (

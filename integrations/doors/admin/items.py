@@ -15,7 +15,7 @@ from integrations.sync.services import retry
 
 
 class ItemPages(TenantPages):
-    list_display = ("record_shown", "flow", "operation", "state_shown", "words_shown", "decided_at")
+    list_display = ("record", "flow", "operation", "state_shown", "words_shown", "decided_at")
     list_select_related = ("record", "flow", "run__flow")
     list_filter = ("state", "operation", "flow")
     search_fields = ("record__title",)

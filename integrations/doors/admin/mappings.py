@@ -17,30 +17,55 @@ from unfold import widgets
 from integrations.canonical import KINDS
 from integrations.doors.admin.base import Button, ServiceForm, TenantPages, to_page
 from integrations.doors.admin.site import site
+from integrations.doors.admin.templates import question_field
 from integrations.mapping import rules
 from integrations.mapping.models import Mapping, MappingEdition, ValueTable
-from integrations.mapping.services import effective_rules, offered, save_mapping, take_newer
+from integrations.mapping.services import effective_rules, offered, questions, save_mapping, take_newer
 from integrations.mapping.values import shown
+from integrations.sync.models import Flow
 from tenants import audit
 
 EDITIONS = 20
+ANSWER = "answer_"
 ARROW = "=>"
 
 
 class MappingForm(ServiceForm):
     """The tenant's own part of a mapping, as JSON; every rule that cannot be used is named."""
 
+    asked: tuple[str, ...] = ()
+
     class Meta:
         model = Mapping
-        fields = ("name", "kind_from", "kind_to", "changes", "answers")
+        fields = ("name", "kind_from", "kind_to", "changes")
         help_texts = {
             "changes": 'What this mapping does otherwise than its template: {"put": [rules], "drop": ["lines[].unit"]}. '
             'A rule: {"to": "memo", "from": "reference"}, with "transforms", "table", "default", "constant" or "expression".',
-            "answers": "The answers to the template's questions, by name.",
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.update({ANSWER + name: self.instance.answers.get(name) for name in self.asked})
+
     def save_by_service(self) -> None:
+        said = {name: self.cleaned_data[ANSWER + name] for name in self.asked}
+        answers = {**self.instance.answers, **said}
+        self.instance.answers = {name: value for name, value in answers.items() if value not in (None, "")}
         save_mapping(self.instance, by=self.by)
+
+
+def form_for(mapping: Mapping) -> type[MappingForm]:
+    """The form for a mapping of a template: with its questions, asked about the flow's own connections."""
+    flow = Flow.objects.select_related("source", "target").filter(mapping=mapping).first()
+    if mapping.template is None or flow is None:
+        return MappingForm
+    ends = {"source": flow.source, "target": flow.target}
+    asked = questions(mapping.template)
+    fields: dict[str, Any] = {
+        ANSWER + name: question_field(each, ends[each.end], standing=mapping.answers.get(name))
+        for name, each in asked.items()
+    }
+    return type("MappingForm", (MappingForm,), {"asked": tuple(asked), **fields})
 
 
 class MappingPages(TenantPages):
@@ -57,13 +82,30 @@ class MappingPages(TenantPages):
             kinds = [(kind, kind.replace("_", " ")) for kind in KINDS]
             return forms.ChoiceField(choices=kinds, widget=widgets.UnfoldAdminSelectWidget())
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if db_field.name in ("changes", "answers"):
+        if db_field.name == "changes":
             field.widget = widgets.UnfoldAdminTextareaWidget(attrs={"rows": 10, "class": "t-code"})
         return field
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is not None and self.has_change_permission(request, obj):
+            kwargs["form"] = form_for(obj)
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         by_template = obj is not None and obj.template_id is not None
-        return ("name", "changes", "answers") if by_template else ("name", "kind_from", "kind_to", "changes")
+        names = ["name", "changes"] if by_template else ["name", "kind_from", "kind_to", "changes"]
+        if not by_template:
+            return [(None, {"fields": names})]
+        if not self.has_change_permission(request, obj):
+            return [(None, {"fields": [*names, "answers"]})]
+        asked = [ANSWER + name for name in form_for(obj).asked]
+        return [(None, {"fields": ["name"]}), *([("Answers", {"fields": asked})] if asked else []),
+                ("Your own changes", {"fields": ["changes"]})]  # fmt: skip
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (
+            () if self.has_change_permission(request, obj) else ("name", "kind_from", "kind_to", "changes", "answers")
+        )
 
     def panel(self, request: HttpRequest, mapping: Mapping) -> dict[str, Any]:
         try:
@@ -99,9 +141,9 @@ def _rows(fields: Iterable[rules.Rule], inside: str = "") -> Iterator[dict[str, 
     for rule in fields:
         come = rule.source or (rule.expression if rule.expression is not None else shown(rule.constant))
         kind = "field" if rule.source else "expression" if rule.expression is not None else "always"
-        words = rules.in_words(replace(rule, each=()))
+        words = rules.in_words(replace(rule, each=(), required=False))
         yield {
-            "to": f"{inside}{rule.to}", "from": come, "kind": kind, "words": words, "required": rule.required,
+            "to": f"{inside}{rule.to}", "from": come, "kind": kind, "words": "" if words == come else words, "required": rule.required,
             "inside": bool(inside),
         }  # fmt: skip
         yield from _rows(rule.each, f"{inside}{rule.to}[].")

@@ -188,17 +188,21 @@ def _read(request: Any, connection: Any, question: Question, now: Any) -> None:
 def questions_form(body: Body, source: Connection, target: Connection) -> type[forms.Form]:
     """A form with one field for each question of the template."""
     ends = {"source": source, "target": target}
-    fields = {each.name: _question(each, ends[each.end]) for each in body.questions}
+    fields = {each.name: question_field(each, ends[each.end]) for each in body.questions}
     return type("Questions", (forms.Form,), fields)
 
 
-def _question(question: Question, at: Connection) -> forms.Field:
+def question_field(question: Question, at: Connection, *, standing: Any = None) -> forms.Field:
+    """The field in which a question is answered; an answer that stands stays a choice, whatever became of its record."""
     told_: dict[str, Any] = {"label": question.label, "help_text": question.help, "required": question.required}
     choose = widgets.UnfoldAdminSelectWidget()
     nothing = [("", "Choose")]
     match question.answer:
         case "record":
-            return forms.ChoiceField(choices=nothing + record_choices(question, at), widget=choose, **told_)
+            found = record_choices(question, at)
+            if standing and standing not in dict(found):
+                found.append((str(standing), f"{standing} (not among the records that were read)"))
+            return forms.ChoiceField(choices=nothing + found, widget=choose, **told_)
         case "choice":
             choices = [(each, each) for each in question.choices]
             return forms.ChoiceField(choices=nothing + choices, widget=choose, **told_)
