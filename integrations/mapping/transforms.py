@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Meta
 
 from integrations.canonical import round_to_minor as canonical_round
-from integrations.mapping.countries import code_of
+from integrations.canonical.countries import code_of
 from integrations.mapping.values import (
     CONVERT,
     EXACT,

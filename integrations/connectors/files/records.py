@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from integrations.canonical.countries import code_of
 from integrations.canonical.money import UnknownCurrency, round_to_minor
-from integrations.connectors.files.countries import country_code
 from integrations.connectors.files.layout import Choice, Column, Layout
 from integrations.wire.cells import day, number, tidy
 from integrations.wire.stream import Problem
@@ -247,7 +247,7 @@ def customer(group: Mapping[str, Any], layout: Layout, *, default_customer: str)
         if others := sorted({_said(one["cells"], column) for one in told} - {chosen, ""}):
             noted.append(f"{column.column}: also {', '.join(others)}")
     country = values.pop("country", "")
-    code = layout.country_codes.get(country) or country_code(country)
+    code = layout.country_codes.get(country) or code_of(country)
     parts = ("line1", "line2", "city", "region", "postal_code")
     address: dict[str, str] = {name: values.pop(name) for name in parts if name in values}
     if country:

@@ -26,7 +26,7 @@ AZ Azerbaijan
 BA Bosnia and Herzegovina | Bosnia
 BB Barbados
 BD Bangladesh
-BE Belgium | België | Belgique
+BE Belgium | België | Belgique | Belgien
 BF Burkina Faso
 BG Bulgaria
 BH Bahrain
@@ -62,10 +62,10 @@ CV Cabo Verde | Cape Verde
 CW Curaçao
 CX Christmas Island
 CY Cyprus
-CZ Czechia | Czech Republic
+CZ Czechia | Czech Republic | Tschechien
 DE Germany | Deutschland
 DJ Djibouti
-DK Denmark | Danmark
+DK Denmark | Danmark | Dänemark
 DM Dominica
 DO Dominican Republic
 DZ Algeria
@@ -74,16 +74,16 @@ EE Estonia
 EG Egypt
 EH Western Sahara
 ER Eritrea
-ES Spain | España
+ES Spain | España | Spanien
 ET Ethiopia
 FI Finland | Suomi
 FJ Fiji
 FK Falkland Islands | Falkland Islands (Malvinas)
 FM Micronesia | Micronesia, Federated States of
 FO Faroe Islands
-FR France
+FR France | Frankreich
 GA Gabon
-GB United Kingdom | UK | U.K. | Great Britain | Britain | England | Scotland | Wales | Northern Ireland
+GB United Kingdom | UK | U.K. | Great Britain | Britain | England | Scotland | Wales | Northern Ireland | Vereinigtes Königreich
 GD Grenada
 GE Georgia
 GF French Guiana
@@ -116,7 +116,7 @@ IO British Indian Ocean Territory
 IQ Iraq
 IR Iran | Iran, Islamic Republic of
 IS Iceland
-IT Italy | Italia
+IT Italy | Italia | Italien
 JE Jersey
 JM Jamaica
 JO Jordan
@@ -128,11 +128,11 @@ KI Kiribati
 KM Comoros
 KN Saint Kitts and Nevis
 KP North Korea | Korea, Democratic People's Republic of
-KR South Korea | Korea, Republic of | Republic of Korea
+KR South Korea | Korea, Republic of | Republic of Korea | Korea
 KW Kuwait
 KY Cayman Islands
 KZ Kazakhstan
-LA Laos | Lao People's Democratic Republic
+LA Laos | Lao People's Democratic Republic | Lao
 LB Lebanon
 LC Saint Lucia
 LI Liechtenstein
@@ -140,7 +140,7 @@ LK Sri Lanka
 LR Liberia
 LS Lesotho
 LT Lithuania
-LU Luxembourg
+LU Luxembourg | Luxemburg
 LV Latvia
 LY Libya
 MA Morocco
@@ -172,7 +172,7 @@ NE Niger
 NF Norfolk Island
 NG Nigeria
 NI Nicaragua
-NL Netherlands | The Netherlands | Holland | Nederland
+NL Netherlands | The Netherlands | Holland | Nederland | Niederlande
 NO Norway | Norge
 NP Nepal
 NR Nauru
@@ -185,7 +185,7 @@ PF French Polynesia
 PG Papua New Guinea
 PH Philippines
 PK Pakistan
-PL Poland | Polska
+PL Poland | Polska | Polen
 PM Saint Pierre and Miquelon
 PN Pitcairn
 PR Puerto Rico
@@ -203,12 +203,12 @@ SA Saudi Arabia
 SB Solomon Islands
 SC Seychelles
 SD Sudan
-SE Sweden | Sverige
+SE Sweden | Sverige | Schweden
 SG Singapore
 SH Saint Helena, Ascension and Tristan da Cunha | Saint Helena
 SI Slovenia
 SJ Svalbard and Jan Mayen
-SK Slovakia
+SK Slovakia | Slovak Republic
 SL Sierra Leone
 SM San Marino
 SN Senegal
@@ -235,11 +235,11 @@ TR Türkiye | Turkey
 TT Trinidad and Tobago | Trinidad
 TV Tuvalu
 TW Taiwan
-TZ Tanzania | Tanzania, United Republic of
+TZ Tanzania | Tanzania, United Republic of | United Republic of Tanzania
 UA Ukraine
 UG Uganda
 UM United States Minor Outlying Islands
-US United States | USA | U.S.A. | U.S. | United States of America | America
+US United States | USA | U.S.A. | U.S. | United States of America | America | Vereinigte Staaten
 UY Uruguay
 UZ Uzbekistan
 VA Holy See | Vatican City | Vatican
