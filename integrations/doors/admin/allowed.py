@@ -27,5 +27,9 @@ def is_operator(request: Any) -> bool:
 
 def note_support(request: Any, what: Any) -> None:
     """A supporter's look at something of a tenant stands in the tenant's own trail."""
-    if request.standing is not None and request.standing.role == "support" and request.method == "GET":
+    if request.standing is None or request.standing.role != "support" or request.method != "GET":
+        return
+    noted = request.__dict__.setdefault("_looked_at", set())
+    if what.pk not in noted:
+        noted.add(what.pk)
         audit.record("support.looked", subject=what, actor=request.user)

@@ -253,6 +253,8 @@ class ServiceForm(forms.ModelForm):
 class OperatorPages(TenantPages):
     """Pages about what belongs to no tenant: the operator's."""
 
+    needs_tenant = False
+
     def allows(self, request: Any, verb: str) -> bool:
         return is_operator(request)
 

@@ -17,13 +17,8 @@ from unfold.sites import UnfoldAdminSite
 from integrations.doors.admin import dashboard, finding
 from tenants.access.middleware import choose
 
-# Pages that make sense before a tenant is chosen, or without one.
-WITHOUT_TENANT = {
-    "choose", "logout", "jsi18n", "password_change", "password_change_done", "customers", "access_user_changelist",
-    "access_user_add", "access_user_change", "integrations_vendorapp_changelist", "integrations_vendorapp_add",
-    "integrations_vendorapp_change", "integrations_template_changelist", "integrations_template_change",
-    "auth_user_password_change",
-}  # fmt: skip
+# Pages that make sense before a tenant is chosen, or without one; those of models say so themselves (`needs_tenant`).
+WITHOUT_TENANT = {"choose", "customers", "logout", "jsi18n", "auth_user_password_change"}
 
 
 class TieoutSite(UnfoldAdminSite):
@@ -60,7 +55,7 @@ class TieoutSite(UnfoldAdminSite):
 
         def page(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
             if self.has_permission(request):
-                if request.standing is None and not _needs_no_tenant(request):
+                if request.standing is None and self._needs_tenant(request):
                     return redirect("admin:choose" if request.standings else "admin:customers")
                 if request.standing is not None:
                     _tell_local_time(request)
@@ -68,6 +63,13 @@ class TieoutSite(UnfoldAdminSite):
 
         page.__dict__.update(inner.__dict__)
         return page
+
+    def _needs_tenant(self, request: Any) -> bool:
+        page = request.resolver_match.url_name
+        shared = [model._meta for model, pages in self._registry.items() if not getattr(pages, "needs_tenant", True)]
+        return page not in WITHOUT_TENANT and not any(
+            page.startswith(f"{meta.app_label}_{meta.model_name}_") for meta in shared
+        )
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -94,10 +96,6 @@ class TieoutSite(UnfoldAdminSite):
             return redirect("admin:index")
         context = {**self.each_context(request), "title": "Whose books?"}
         return render(request, "tieout/choose.html", context)
-
-
-def _needs_no_tenant(request: Any) -> bool:
-    return request.resolver_match.url_name in WITHOUT_TENANT
 
 
 def _tell_local_time(request: Any) -> None:
