@@ -18,13 +18,13 @@ from typing import Any
 from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 from django_q.brokers.orm import ORM
-from django_q.conf import Conf
 from django_q.signals import post_execute, post_execute_in_worker, post_spawn, pre_execute
 from django_q.signing import SignedPackage
 
 from plumbing import health
 
 FREE, BUSY = 0.0, -1.0
+LOOK_EVERY = 0.05  # seconds between looks at whether the worker is free
 PICKED_UP_WITHIN = 10.0  # seconds after which a worker that has not begun what it was handed is not waited for
 
 
@@ -81,9 +81,9 @@ class Broker(ORM):
         if _cluster is None:
             return super().dequeue()
         if not _cluster.is_free():
-            time.sleep(Conf.POLL)
+            time.sleep(LOOK_EVERY)
             return None
-        tasks = self._canary(_cluster) or super().dequeue()
+        tasks = super().dequeue() or self._canary(_cluster)
         if tasks:
             _cluster.worker.value = time.monotonic()
         return tasks

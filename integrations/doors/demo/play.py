@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
 from django.urls import reverse
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -126,9 +127,10 @@ def _do(flows: Sequence[Flow]) -> list[job.Result]:
 
 
 def _say_what_was_done(results: Sequence[job.Result]) -> None:
-    did = Table("", *results[0].did, "in the files", "in the books", "", title="\nRecords", title_justify="left")
-    sums = Table("", "in the files", "in the books", title="\nControl totals", title_justify="left")
+    did = Table("Records", *results[0].did, "files hold", "books hold", "", box=SIMPLE_HEAD)
+    sums = Table("Control totals", "files", "books", box=SIMPLE_HEAD)
     for table in (did, sums):
+        table.columns[0].no_wrap = True
         for column in table.columns[1:]:
             column.justify = "right"
     for each in results:

@@ -1,0 +1,67 @@
+"""Processes that a test starts, looks at and ends; each in a session of its own, so that nothing of them stays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+Found = TypeVar("Found")
+
+
+@contextmanager
+def running(
+    *words: str, env: Mapping[str, str] | None = None, stdout: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python process for the block; whatever is left of it and its children is killed after it."""
+    process = subprocess.Popen(
+        [sys.executable, *words], cwd=ROOT, env={**os.environ, **(env or {})}, start_new_session=True, stdout=stdout
+    )
+    try:
+        yield process
+    finally:
+        kill_group(process.pid)
+        process.wait()
+
+
+def kill_group(leader: int) -> None:
+    """Kill a process that leads a session, and everything in its group."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+def until(look: Callable[[], Found], *, within: float = 30.0, what: str = "it") -> Found:
+    """What `look` gives as soon as it gives something true; fails after so many seconds."""
+    give_up = time.monotonic() + within
+    while not (found := look()):
+        assert time.monotonic() < give_up, f"{what} did not happen within {within} s"
+        time.sleep(0.05)
+    return found
+
+
+def runs(process: int) -> bool:
+    """Whether the process runs: one that has ended and was not waited for yet does not."""
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def none_runs(processes: Sequence[int]) -> bool:
+    return not any(runs(process) for process in processes)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
