@@ -16,6 +16,7 @@ from integrations.connections import line
 from integrations.connections.models import Connection
 from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
+from integrations.records import absence
 from integrations.records.keep import Kept, keep
 from integrations.records.models import Stream
 from integrations.wire.message import Pending
@@ -78,10 +79,16 @@ def _sweep(
         with transaction.atomic():
             stream.renew(seconds=LEASE)
             kept = keep(stream, page, facts=facts, read_at=asked_at)
-            _move_on(stream, page)
+            if page.next is not None:
+                _turn(stream, page)
         told(kept)
         if page.next is None:
-            return
+            break
+    if stream.sweep_full and facts.full_list:
+        absence.confirm(stream, connection, until=until, told=told)
+    with transaction.atomic():
+        stream.hold()
+        _end(stream, page)
 
 
 def _begin(stream: Stream, *, facts_edition: int, full: bool, since: datetime) -> None:
@@ -96,16 +103,20 @@ def _begin(stream: Stream, *, facts_edition: int, full: bool, since: datetime) -
     _save(stream)
 
 
-def _move_on(stream: Stream, page: Page) -> None:
-    """The page token moves each page; the mark of a sweep's first page becomes the since-mark at its end."""
+def _turn(stream: Stream, page: Page) -> None:
+    """The page token moves each page; the first page's mark waits for the end of the sweep."""
     stream.next_mark = stream.next_mark or page.mark or ""
     stream.page = page.next or ""
-    if page.next is None:
-        stream.mark, stream.next_mark = stream.next_mark or stream.mark, ""
-        stream.swept_at = stream.sweep_started_at
-        if stream.sweep_full:
-            stream.fully_swept_at = stream.sweep_started_at
-        stream.sweep_started_at = None
+    _save(stream)
+
+
+def _end(stream: Stream, last: Page) -> None:
+    """The sweep is complete: from now on only what changed since it began is asked for."""
+    stream.mark = stream.next_mark or last.mark or stream.mark
+    stream.page, stream.next_mark = "", ""
+    stream.swept_at, stream.sweep_started_at = stream.sweep_started_at, None
+    if stream.sweep_full:
+        stream.fully_swept_at = stream.swept_at
     _save(stream)
 
 
