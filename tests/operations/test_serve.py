@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import signal
-import urllib.request
 
 import psutil
 import pytest
 
+from plumbing import signs
 from plumbing.models import Heartbeat
 from tests.operations.processes import free_port, none_runs, running, runs, until
 
@@ -21,22 +21,13 @@ def served(environment):
     with running("manage.py", "serve", *words, env=environment) as process:
         supervisor = psutil.Process(process.pid)
         try:
-            until(lambda: answers(f"http://{address}/healthz"), what="the web's answer")
+            until(signs.answers(f"http://{address}/healthz"), what="the web's answer")
             until(lambda: Heartbeat.objects.count() == 2, what="the beats of worker and tick")
             yield supervisor
         finally:
-            # Each part leads a group of its own.
             if supervisor.is_running():
                 supervisor.send_signal(signal.SIGTERM)
                 supervisor.wait(30)
-
-
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as answer:
-            return answer.status == 200
-    except OSError:
-        return False
 
 
 def test_an_installation_comes_up_mends_itself_and_leaves_nothing_behind(served):
