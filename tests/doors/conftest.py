@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -15,6 +16,9 @@ from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests.conftest import Visitor
 from tests.doors.world import World, world
+from tests.journeys.conftest import books, exchange, quickbooks, sales
+
+__all__ = ("books", "exchange", "quickbooks", "sales")  # the ends of the journeys serve here too
 
 ROLES = ("owner", "admin", "operator", "auditor")
 
@@ -26,13 +30,14 @@ def person(name: str, **facts: Any) -> User:
 @pytest.fixture
 def people(tenant: Tenant) -> dict[str, User]:
     """A person in each role of our tenant, a supporter whom it let in, and the operator of the installation."""
-    found = {role: person(role) for role in ROLES}
-    for role, user in found.items():
-        Membership.objects.create(user=user, role=role)
-    found["support"] = person("support")
-    SupportAccess.objects.create(
-        user=found["support"], granted_by=found["owner"], reason="a look", until=timezone.now() + timedelta(hours=1)
-    )
+    with transaction.atomic():
+        found = {role: person(role) for role in ROLES}
+        for role, user in found.items():
+            Membership.objects.create(user=user, role=role)
+        found["support"] = person("support")
+        SupportAccess.objects.create(
+            user=found["support"], granted_by=found["owner"], reason="a look", until=timezone.now() + timedelta(hours=1)
+        )
     return found | {"superuser": person("superuser", is_superuser=True), "nobody": person("nobody")}
 
 
