@@ -28,11 +28,12 @@ class TenantMiddleware:
 
     def __call__(self, request: Any) -> HttpResponse:
         request.standings, request.standing, request.tenant = [], None, None
+        request.page_failed = False
         with ExitStack() as page:
             request.page = page
             response = self.get_response(request)
             # REST framework turns errors into answers by itself; they must not be half done either.
-            if getattr(response, "exception", False):
+            if request.page_failed or getattr(response, "exception", False):
                 _roll_back()
             return response
 
@@ -48,8 +49,9 @@ class TenantMiddleware:
         if DEFAULT_DB_ALIAS not in getattr(view, "_non_atomic_requests", ()):
             request.page.enter_context(transaction.atomic())
 
-    def process_exception(self, request: HttpRequest, exception: Exception) -> None:
-        _roll_back()
+    def process_exception(self, request: Any, exception: Exception) -> None:
+        # Rolled back at the end of the page: until then other middleware may still ask the database how to answer.
+        request.page_failed = True
 
 
 def chosen(request: Any) -> Standing | None:
