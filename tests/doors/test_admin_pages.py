@@ -158,3 +158,40 @@ def test_a_stranger_is_asked_to_sign_in(client: Client, db: None) -> None:
     answer = client.get(reverse("admin:integrations_flow_changelist"), follow=True)
     assert answer.redirect_chain[-1][0].startswith(reverse("account_login"))
     assert "Tieout" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "model", [model for model in MODELS if site._registry[model].adds], ids=lambda model: model.__name__
+)
+def test_every_form_for_something_new_renders(model: Any, ours: World, visit: Callable[[str], Client]) -> None:
+    role = "superuser" if model in GLOBAL else "owner"
+    for connector in ("?connector=files", "?connector=quickbooks_online", ""):
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add") + connector
+        assert visit(role).get(url).status_code == 200, url
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "account_login",
+        "account_reset_password",
+        "account_email",
+        "account_change_password",
+        "mfa_index",
+        "mfa_activate_totp",
+    ],
+)
+def test_the_pages_of_the_sign_in_have_the_same_look(
+    page: str, ours: World, visit: Callable[[str], Client], client: Client
+) -> None:
+    browser = client if page in ("account_login", "account_reset_password") else visit("owner")
+    answer = browser.get(reverse(page), follow=True)
+    assert answer.status_code == 200
+    assert "tieout/entrance.css" in answer.content.decode()
+
+
+def test_what_is_not_there_and_what_is_not_allowed_is_said_in_the_same_look(
+    ours: World, visit: Callable[[str], Client]
+) -> None:
+    for answer in (visit("owner").get("/nowhere/"), visit("auditor").post(url_of(ours[Flow], "run"))):
+        assert "tieout/entrance.css" in answer.content.decode()

@@ -17,6 +17,7 @@ LONGEST = 200_000  # characters of a body that a page shows
 
 
 class CallPages(TenantPages):
+    sortable_by = ()
     list_display = ("method", "path_shown", "purpose", "connection", "object", "state_shown", "status", "sent_at")
     list_display_links = ("method", "path_shown")
     list_select_related = ("connection",)

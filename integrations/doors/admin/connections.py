@@ -135,10 +135,6 @@ def _brought_by_consent(kind: Connector) -> tuple[str, ...]:
     return kind.auth.callback_fields if isinstance(kind.auth, OAuth2Code) else ()
 
 
-def _can_connect(connection: Connection) -> bool:
-    return needs_consent(connection)
-
-
 def _is_connected(connection: Connection) -> bool:
     return connection.state == State.CONNECTED
 
@@ -149,9 +145,10 @@ class ConnectionPages(TenantPages):
     search_fields = ("name",)
     list_filter = ("state",)
     buttons = (
-        Button(
-            name="connect", label="Connect", verb="connection.manage", icon="login", look="primary", shown=_can_connect
-        ),
+        Button(name="connect", label="Connect", verb="connection.manage", icon="login", look="primary",
+               shown=lambda one: needs_consent(one) and not _is_connected(one)),
+        Button(name="renew", label="Connect again", verb="connection.manage", icon="autorenew",
+               shown=lambda one: needs_consent(one) and _is_connected(one)),
         Button(name="test", label="Test", verb="connection.manage", icon="network_check", calls_vendor=True,
                shown=_is_connected),
         Button(name="pause", label="Pause", verb="connection.manage", icon="pause", shown=_is_connected),
@@ -260,6 +257,9 @@ class ConnectionPages(TenantPages):
         url, kept = authorise.begin(connection, redirect_uri=settings.PUBLIC_URL + reverse("consent_given"))
         request.session[CONSENT] = {**kept, "tenant": str(connection.tenant_id)}
         return redirect(url)
+
+    def do_renew(self, request: HttpRequest, connection: Connection) -> HttpResponse:
+        return self.do_connect(request, connection)
 
     def do_test(self, request: HttpRequest, connection: Connection) -> None:
         company = services.test(connection, by=request.user)

@@ -15,6 +15,7 @@ from integrations.sync.services import retry
 
 
 class ItemPages(TenantPages):
+    sortable_by = ()
     list_display = ("record", "flow", "operation", "state_shown", "words_shown", "decided_at")
     list_select_related = ("record", "flow", "run__flow")
     list_filter = ("state", "operation", "flow")
@@ -61,6 +62,7 @@ class ItemPages(TenantPages):
 class IntentPages(TenantPages):
     """What we mean to do at a target for one identity, and how it was settled."""
 
+    sortable_by = ()
     list_display = ("key", "operation", "object", "state", "item", "created_at", "settled_at")
     list_select_related = ("item__record",)
     list_filter = ("state", "operation")

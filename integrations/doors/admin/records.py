@@ -43,6 +43,7 @@ class KindFilter(SimpleListFilter):
 
 
 class RecordPages(TenantPages):
+    sortable_by = ()
     list_display = ("title_shown", "kind_shown", "connection", "external_id", "state_shown", "changed_at", "kept_at")
     list_display_links = ("title_shown",)
     list_select_related = ("connection",)
@@ -177,6 +178,7 @@ def _is(each: Link, record: Record) -> bool:
 class LinkPages(TenantPages):
     """Who is called what, where: an identity's names."""
 
+    sortable_by = ()
     list_display = ("external_id", "object", "connection", "how", "identity", "made_at")
     list_select_related = ("connection", "identity")
     list_filter = ("connection", "how")

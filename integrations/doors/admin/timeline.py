@@ -22,6 +22,7 @@ from integrations.sync.models import CallIntent, Item
 from tenants.audit.models import Event
 
 MOST = 100  # of each sort, the latest
+IN_FULL = 10  # calls whose request and answer are shown on the spot; the others are a click away
 OWN_ECHO = timedelta(minutes=1)  # a change this close before we kept it is the one that we made
 
 
@@ -124,13 +125,14 @@ def _linked(links: Iterable[Link]) -> Iterator[Moment]:
 
 def _sent(identities: Iterable[UUID]) -> Iterator[Moment]:
     carried = CallIntent.objects.filter(intent__identity__in=identities)
-    for each in carried.select_related("call__connection", "intent").order_by("-pk")[:MOST]:
+    latest = carried.select_related("call__connection", "intent").order_by("-pk")[:MOST]
+    for position, each in enumerate(latest):
         call, intent = each.call, each.intent
         end = str(call.connection)
         yield Moment(
             call.sent_at or call.prepared_at, 3, "upload", f"{intent.get_state_display()}: {intent.operation} sent to {end}",
             words=f"key {intent.key}, sent {call.sends} times" if call.sends > 1 else f"key {intent.key}", end=end,
-            url=to_page(call), exchange=exchange(call),
+            url=to_page(call), exchange=exchange(call) if position < IN_FULL else None,
         )  # fmt: skip
         if call.answered_at:
             yield Moment(call.answered_at, 4, "reply", f"{end} answered with {call.status}", words=call.words, end=end,

@@ -18,6 +18,7 @@ from tenants.audit.models import Event
 
 class EventPages(TenantPages):
     sees = "audit.read"
+    sortable_by = ()
     list_display = ("at", "verb", "subject_shown", "actor_name")
     search_fields = ("verb",)
     search_help_text = "A verb such as run.approved, or the id of a thing"
