@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from integrations.canonical.record import Record
 
 LONGEST = 200
 WORDS = ("number", "name", "legal_name", "sku", "code", "email", "reference", "po_number")
 FIGURES = ("total", "amount")
+_EXACT = Context(prec=1000)  # the usual context would round what is longer than 28 digits
 
 
 def terms(record: Record) -> set[str]:
@@ -27,7 +28,12 @@ def term(word: str, value: str | None) -> str:
 
 def figure(word: str, value: Decimal | None) -> str:
     """One amount as a term: 12.50 and 12.5 are the same."""
-    return f"{word}:{value.normalize():f}" if value is not None else ""
+    return f"{word}:{digits(value)}" if value is not None else ""
+
+
+def digits(value: Decimal) -> str:
+    """An amount with every digit that counts, and no others: 12.50 is 12.5, 1E+3 is 1000, -0.00 is 0."""
+    return f"{value.normalize(_EXACT):f}" if value else "0"
 
 
 def title(record: Record) -> str:

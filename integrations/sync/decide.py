@@ -13,6 +13,7 @@ from integrations.sync.policy import Policy
 
 Fields = Mapping[str, Any]
 LINE_KEY = "key"  # the source's own key of a line: it tells lines apart, and no target is asked to hold it
+EMPTY = (None, "", [], {})
 REF = {"external_id", "number", "name"}  # the members of a reference: where both ends give the id, it alone counts
 
 
@@ -133,6 +134,8 @@ def decide_gone(how: str, match: Match, policy: Policy) -> Change:
         return Skip("void_already")
     if policy.source_gone == "leave" or how == "archived":
         return Skip("gone_left")
+    if how == "unreadable":  # a fault of today is no proof that anything is gone
+        return Hold("source_gone", f"the record cannot be read at the source; the target holds {match.target_id}")
     if (how == "voided" or policy.source_gone == "void") and "void" in policy.may:
         return Void()
     return Hold("source_gone", f"the record is {how} at the source; the target still holds {match.target_id}")
@@ -176,7 +179,7 @@ def says(holds: Any, wanted: Any) -> bool:
         return len(holds) == len(wanted) and all(map(says, holds, wanted))
     if isinstance(wanted, str) and isinstance(holds, str):
         return holds.strip() == wanted.strip()
-    return bool(holds == wanted) or (wanted in (None, "") and holds in (None, ""))
+    return bool(holds == wanted) or (wanted in EMPTY and holds in EMPTY)
 
 
 def _alike(one: Any, other: Any) -> bool:

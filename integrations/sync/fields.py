@@ -9,11 +9,13 @@ from typing import Any
 
 import msgspec
 
+from integrations.records.terms import digits
+
 
 def comparable(value: Any) -> Any:
     """The value with amounts as texts without idle zeros (12.50 → "12.5") and days and moments in ISO 8601."""
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
+        return digits(value)
     if isinstance(value, Mapping):
         return {name: comparable(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal
 
+import msgspec
 from django.core.exceptions import ValidationError
 
 from integrations.sync.brakes import Brakes
 
+Operation = Literal["create", "update", "void"]
 Winner = Literal["source", "target", "ask"]
 Gone = Literal["ask", "void", "leave"]
 
@@ -22,7 +24,7 @@ class Policy:
     agreed. `first_match`: a recognised record says something else. `source_gone`: it was deleted or merged away there.
     """
 
-    may: tuple[str, ...] = ("create", "update", "void")
+    may: tuple[Operation, ...] = ("create", "update", "void")
     match: tuple[tuple[str, ...], ...] = ()
     conflicts: Winner = "ask"
     first_match: Winner = "source"
@@ -33,26 +35,17 @@ class Policy:
 
 def policy_of(plain: dict[str, Any]) -> Policy:
     """The policy that a flow's JSON says. Raises ValidationError that names what is not understood."""
-    known = {each.name for each in fields(Policy)}
-    if unknown := set(plain) - known:
-        raise ValidationError(f"A policy has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}.")
-    hints = get_type_hints(Policy)
-    for name in ("conflicts", "first_match", "source_gone", "missing"):
-        if name in plain and plain[name] not in get_args(hints[name]):
-            raise ValidationError(f"{name} is {plain[name]!r}; it may be {', '.join(get_args(hints[name]))}.")
-    values = dict(plain)
-    if "may" in values:
-        values["may"] = tuple(values["may"])
-    if "match" in values:
-        values["match"] = tuple(tuple(group) for group in values["match"])
-    if "brakes" in values:
-        values["brakes"] = _brakes(values["brakes"])
-    return Policy(**values)
-
-
-def _brakes(plain: dict[str, Any]) -> Brakes:
+    _check_names(plain, Policy, "A policy")
     try:
-        return Brakes(**{name: int(value) for name, value in plain.items()})
-    except (TypeError, ValueError) as error:
-        known = ", ".join(each.name for each in fields(Brakes))
-        raise ValidationError(f"The brakes are whole numbers named {known}.") from error
+        if "brakes" in plain:
+            _check_names(plain["brakes"], Brakes, "The brakes, which are whole numbers,")
+        return msgspec.convert(plain, Policy, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValidationError(f"The policy cannot be followed: {error}.") from error
+
+
+def _check_names(plain: Any, known: type[Any], what: str) -> None:
+    names = [each.name for each in fields(known)]
+    unknown = sorted(set(plain) - set(names)) if isinstance(plain, dict) else [str(plain)]
+    if unknown:
+        raise ValidationError(f"{what} can be {', '.join(names)}; {', '.join(unknown)} is not understood.")

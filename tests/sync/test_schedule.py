@@ -1,0 +1,121 @@
+"""Schedules on the clocks of the tenant: daylight saving neither skips a slot nor doubles one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.core.exceptions import ValidationError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from integrations.sync.models import Flow
+from integrations.sync.schedule import check_schedule, next_at, next_slot
+from tenants.models import Tenant
+
+VIENNA, NEW_YORK, UTC_ZONE = ZoneInfo("Europe/Vienna"), ZoneInfo("America/New_York"), ZoneInfo("UTC")
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def slots(cron: str, zone: ZoneInfo, start: str, end: str) -> list[str]:
+    """Every slot between two moments, as the tick meets them: each looked for after the one before."""
+    found, now = [], at(start)
+    while (now := next_at(cron, zone=zone, after=now)) < at(end):
+        found.append(f"{now:%d %H:%M}")
+    return found
+
+
+def test_a_slot_in_the_hour_that_does_not_exist_runs_once() -> None:
+    # In Vienna clocks went from 02:00 to 03:00 on 31 March 2024.
+    assert slots("30 2 * * *", VIENNA, "2024-03-29T12:00", "2024-04-02T00:00") == ["30 01:30", "31 01:00", "01 00:30"]
+
+
+def test_a_slot_in_the_hour_that_comes_twice_runs_once() -> None:
+    # In Vienna clocks went back from 03:00 to 02:00 on 27 October 2024.
+    assert slots("30 2 * * *", VIENNA, "2024-10-25T12:00", "2024-10-29T00:00") == ["26 00:30", "27 00:30", "28 01:30"]
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2024-03-31", 23), ("2024-10-27", 25), ("2024-06-01", 24)])
+def test_every_quarter_of_an_hour_is_every_quarter_of_an_hour_on_any_night(day: str, hours: int) -> None:
+    midnight = datetime.fromisoformat(day).replace(tzinfo=VIENNA)
+    now, gaps, end = midnight.astimezone(UTC), [], (midnight + timedelta(days=1)).astimezone(UTC)
+    before = now
+    while (now := next_at("*/15 * * * *", zone=VIENNA, after=now)) <= end:
+        gaps.append(now - before)
+        before = now
+    assert set(gaps) == {timedelta(minutes=15)}
+    assert len(gaps) == hours * 4
+
+
+def test_a_weekly_slot_stays_at_the_same_hour_of_the_wall_clock() -> None:
+    found = slots("0 6 * * 1", NEW_YORK, "2024-10-20T00:00", "2024-11-12T00:00")
+    assert found == ["21 10:00", "28 10:00", "04 11:00", "11 11:00"]
+
+
+@given(
+    st.datetimes(datetime(2024, 1, 1), datetime(2026, 1, 1)),  # noqa: DTZ001  # given its zone below
+    st.sampled_from(["Europe/Vienna", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC"]),
+    st.sampled_from(["30 2 * * *", "*/5 * * * *", "0 6 * * 1", "59 23 28 2 *"]),
+)
+def test_the_next_slot_is_always_ahead_and_the_one_after_it_further(moment: datetime, zone: str, cron: str) -> None:
+    now = moment.replace(tzinfo=UTC)
+    found = [now]
+    for _ in range(4):
+        found.append(next_at(cron, zone=ZoneInfo(zone), after=found[-1]))
+    assert all(earlier < later for earlier, later in pairwise(found))
+
+
+def test_a_day_has_one_slot_of_a_daily_schedule_in_any_year() -> None:
+    now, days = at("2024-01-01T12:00"), []
+    for _ in range(730):
+        now = next_at("30 2 * * *", zone=VIENNA, after=now)
+        days.append(now.astimezone(VIENNA).date())
+    assert all(later - earlier == timedelta(days=1) for earlier, later in pairwise(days))
+
+
+def test_an_interval_counts_from_now_so_that_missed_slots_are_one(tenant: Tenant) -> None:
+    flow = Flow(schedule=Flow.Schedule.INTERVAL, every_minutes=5, next_run_at=at("2024-01-01T00:00"))
+
+    assert next_slot(flow, after=at("2024-01-01T09:02")) == at("2024-01-01T09:07")
+
+
+def test_a_missed_cron_slot_is_not_made_up_for(tenant: Tenant) -> None:
+    flow = Flow(schedule=Flow.Schedule.CRON, cron="0 * * * *", next_run_at=at("2024-01-01T00:00"))
+
+    assert next_slot(flow, after=at("2024-01-01T09:02")) == at("2024-01-01T10:00")
+
+
+def test_the_tenants_time_zone_counts(tenant: Tenant, owner: object) -> None:
+    owner.execute("UPDATE tenants_tenant SET time_zone = 'America/New_York' WHERE id = %s", [tenant.pk])
+    flow = Flow(schedule=Flow.Schedule.CRON, cron="0 6 * * *")
+    from django.db import transaction
+
+    with transaction.atomic():
+        assert next_slot(flow, after=at("2024-01-10T00:00")) == at("2024-01-10T11:00")
+
+
+@pytest.mark.parametrize(("enabled", "schedule"), [(False, "interval"), (False, "cron"), (True, "by_hand")])
+def test_a_flow_that_is_off_or_run_by_hand_has_no_slot(tenant: Tenant, enabled: bool, schedule: str) -> None:
+    assert next_slot(Flow(enabled=enabled, schedule=schedule, every_minutes=5, cron="* * * * *")) is None
+
+
+@pytest.mark.parametrize("cron", ["", "* * * *", "61 * * * *", "0 0 30 2 *", "@hourly", "every day"])
+def test_a_schedule_that_cannot_be_followed_is_refused(cron: str) -> None:
+    with pytest.raises(ValidationError, match="no schedule"):
+        check_schedule(Flow(schedule=Flow.Schedule.CRON, cron=cron))
+
+
+@pytest.mark.parametrize("minutes", [None, 0])
+def test_an_interval_of_nothing_is_refused(minutes: int | None) -> None:
+    with pytest.raises(ValidationError, match="Say every how many minutes"):
+        check_schedule(Flow(schedule=Flow.Schedule.INTERVAL, every_minutes=minutes))
+
+
+def test_an_interval_and_a_cron_that_make_sense_are_taken() -> None:
+    check_schedule(Flow(schedule=Flow.Schedule.INTERVAL, every_minutes=5))
+    check_schedule(Flow(schedule=Flow.Schedule.CRON, cron="0 6 * * 1-5"))
