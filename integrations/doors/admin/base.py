@@ -72,6 +72,7 @@ class TenantPages(ModelAdmin):
     sees: ClassVar[str] = "record.read"
     manages: ClassVar[str] = ""
     adds: ClassVar[bool] = False
+    has_history: ClassVar[bool] = True
     deletes: ClassVar[bool] = False
     buttons: ClassVar[tuple[Button, ...]] = ()
 
@@ -173,7 +174,7 @@ class TenantPages(ModelAdmin):
             thing = self.get_object(request, unquote(object_id))
             if thing is not None:
                 context |= {"buttons": self.buttons_for(request, thing), **self.panel(request, thing)}
-        context["show_save_and_add_another"] = False
+        context |= {"show_save_and_add_another": False, "show_history": self.has_history}
         return super().changeform_view(request, object_id, form_url, context)
 
     def panel(self, request: Any, thing: Any) -> dict[str, Any]:
@@ -254,7 +255,7 @@ class ServiceForm(forms.ModelForm):
 class OperatorPages(TenantPages):
     """Pages about what belongs to no tenant: the operator's."""
 
-    needs_tenant = False
+    needs_tenant = has_history = False
 
     def allows(self, request: Any, verb: str) -> bool:
         return is_operator(request)

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
 from unfold import widgets
 
 from integrations.connectors.registry import connector, connectors
@@ -198,7 +199,7 @@ class FlowPages(TenantPages):
             ("When it runs", {"fields": ["schedule", "every_minutes", "cron"]}),
         ]
         if obj is not None and not self.has_change_permission(request, obj):
-            return [*shown, ("What it may do", {"fields": ["policy"]})]
+            return [*shown, ("What it may do", {"fields": ["policy_shown"]})]
         return [
             *shown,
             ("What it may do", {"fields": ["policy_may", *(f"policy_{name}" for name in LABELS), "policy_match"]}),
@@ -211,7 +212,15 @@ class FlowPages(TenantPages):
             return ()
         # A flow's ends are who it is: another pair of systems is another flow.
         return ends if self.has_change_permission(request, obj) else (*ends, "name", "enabled", "condition", "schedule",
-                                                                       "every_minutes", "cron", "policy")  # fmt: skip
+                                                                       "every_minutes", "cron", "policy_shown")  # fmt: skip
+
+    @display(description="policy")
+    def policy_shown(self, flow: Flow) -> str:
+        policy = policy_of(flow.policy)
+        rows = [("It may", ", ".join(words for name, words in MAY if name in policy.may) or "do nothing")]
+        rows += [(label, WORDS[getattr(policy, name)]) for name, label in LABELS.items()]
+        rows.append(("Recognised by", "; or by ".join(" and ".join(group) for group in policy.match) or "links only"))
+        return format_html_join("", "<div>{}: <b>{}</b></div>", rows)
 
     def panel(self, request: HttpRequest, flow: Flow) -> dict[str, Any]:
         runs = Run.objects.filter(flow=flow).order_by("-pk")[:5]

@@ -143,9 +143,12 @@ def _rows(fields: Iterable[rules.Rule], inside: str = "") -> Iterator[dict[str, 
         kind = "field" if rule.source else "expression" if rule.expression is not None else "always"
         words = rules.in_words(replace(rule, each=(), required=False))
         yield {
-            "to": f"{inside}{rule.to}", "from": come, "kind": kind, "words": "" if words == come else words, "required": rule.required,
-            "inside": bool(inside),
-        }  # fmt: skip
+            "to": f"{inside}{rule.to}",
+            "from": come,
+            "kind": kind,
+            "words": "" if words in (come, f"always {come}") else words,
+            "required": rule.required,
+        }
         yield from _rows(rule.each, f"{inside}{rule.to}[].")
 
 

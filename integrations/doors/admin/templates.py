@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from integrations.connections.models import Connection
 from integrations.connectors.registry import connector, connectors
 from integrations.doors.admin.allowed import check, is_operator
 from integrations.doors.admin.base import Button, OperatorPages, ServiceForm, told
+from integrations.doors.admin.calls import pretty
 from integrations.doors.admin.site import site
 from integrations.mapping import rules
 from integrations.mapping.models import Template, ValueTable
@@ -64,7 +66,6 @@ class TemplatePages(OperatorPages):
     adds = True
     list_display = ("name", "version", "source", "target", "shipped", "published_at")
     ordering = ("slug", "-version")
-    fields = ("body",)
     buttons = (
         Button(name="publish", label="Publish", verb="template.manage", icon="publish", look="primary",
                confirm="A published version can never be changed again. Publish it?",
@@ -81,6 +82,9 @@ class TemplatePages(OperatorPages):
     def has_change_permission(self, request: Any, obj: Any = None) -> bool:
         return is_operator(request) and (obj is None or obj.published_at is None)
 
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("body",) if self.has_change_permission(request, obj) else ()
+
     def panel(self, request: HttpRequest, template: Template) -> dict[str, Any]:
         body = opened(template)
         return {
@@ -92,6 +96,7 @@ class TemplatePages(OperatorPages):
             ],
             "panel_note": template.description,
             "body": body,
+            "as_json": "" if self.has_change_permission(request, template) else pretty(json.dumps(template.body)),
             "flows": [(flow, [(rule, rules.in_words(rule)) for rule in flow.rules.fields]) for flow in body.flows],
             "panel_template": "tieout/template.html",
         }
