@@ -23,7 +23,9 @@ def main() -> int:
         # Other data is another demo: totals stay those of one file, and nothing is posted beside the sample.
         var = var / "demo" / asked.data.name.split(".")[0]
     with _alone(var):
-        web, sandbox = asked.port or _free(WEB), _free(SANDBOX)
+        web, sandbox = _free(asked.port or WEB), _free(SANDBOX)
+        if asked.port and web != asked.port:
+            raise SystemExit(f"Port {asked.port} is taken on 127.0.0.1: name another, or none.")
         os.environ |= {
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "TIEOUT_DEMO": "1",

@@ -9,7 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,11 @@ console = Console(highlight=False, soft_wrap=True)
 def play(*, web: int, sandbox: int, data: Path | None, stays: bool) -> int:
     """The whole demo; gives the status to end with."""
     logging.getLogger().setLevel(logging.WARNING)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # both, also where a shell that does not wait has it ignore the latter
+        signal.signal(number, _interrupt)
     begun = time.monotonic()
     try:
         with step("Database"):
@@ -48,13 +52,15 @@ def play(*, web: int, sandbox: int, data: Path | None, stays: bool) -> int:
             console.print(f"\nAll of it took {time.monotonic() - begun:.0f} s.")
             if stays:
                 console.print("It keeps running until you press Ctrl-C.")
-                signal.pause()
+                with suppress(KeyboardInterrupt):
+                    signal.pause()
+                console.print("\nIt ends.")
     except servers.DidNotStart as problem:
         console.print(f"[red]{escape(str(problem))}[/]")
         return 1
     except KeyboardInterrupt:
-        console.print("\nIt ends.")
-        return 0 if stays else 130
+        console.print("\nIt was stopped; the next demo goes on where this one was.")
+        return 130
     return 1 if bad else 0
 
 
