@@ -14,9 +14,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,6 @@ class Part:
     name: str
     command: Sequence[str]
     alive: Callable[[], bool] | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
     silent: float = 45.0
     starting: float = 60.0
     stopping: float = 75.0
@@ -121,7 +120,6 @@ class _Running:
         self._stop_by = 0.0
         self._process = subprocess.Popen(  # noqa: S603  # the commands are our own
             part.command,
-            env={**os.environ, **part.env},
             stdin=subprocess.DEVNULL,
             start_new_session=True,
             preexec_fn=end_with(signal.SIGTERM),

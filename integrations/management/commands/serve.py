@@ -1,11 +1,13 @@
 import socket
 import sys
 from argparse import ArgumentParser
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
 from plumbing import signs
 from plumbing.supervisor import Part, Supervisor
@@ -38,7 +40,8 @@ class Command(BaseCommand):
         if not parts:
             raise CommandError("Name what to run: --web, --workers N, --tick, --sandbox PORT.")
         Supervisor(parts).run()
-        signs.forget(*(part.name for part in parts))
+        with suppress(DatabaseError):  # it may have been stopped before us
+            signs.forget(*(part.name for part in parts))
 
 
 def web(bind: str, *, processes: int) -> Part:
