@@ -195,3 +195,17 @@ def test_what_is_not_there_and_what_is_not_allowed_is_said_in_the_same_look(
 ) -> None:
     for answer in (visit("owner").get("/nowhere/"), visit("auditor").post(url_of(ours[Flow], "run"))):
         assert "tieout/entrance.css" in answer.content.decode()
+
+
+@pytest.mark.parametrize("app", ["integrations", "access", "tenants", "audit"])
+def test_the_page_of_an_app_lists_what_may_be_opened(app: str, ours: World, visit: Callable[[str], Client]) -> None:
+    for role in ("owner", "auditor"):
+        answer = visit(role).get(reverse("admin:app_list", args=(app,)))
+        assert answer.status_code == 200
+        assert reverse("admin:access_user_changelist") not in answer.content.decode()
+
+
+def test_the_stranger_comes_back_to_where_he_wanted_to_go_and_nowhere_else(client: Client, db: None) -> None:
+    login = reverse("admin:login")
+    assert client.get(login, {"next": "/admin/?a=1&b=2"}).url.endswith("next=/admin/%3Fa%3D1%26b%3D2")
+    assert client.get(login, {"next": "https://elsewhere.example/"}).url == reverse("account_login")

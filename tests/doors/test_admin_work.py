@@ -262,9 +262,13 @@ def test_nobody_chooses_a_company_that_is_not_theirs(ours: World, other_tenant: 
 
 
 def test_what_support_looks_at_stands_in_the_trail(ours: World, people: dict[str, User], visit: Visit) -> None:
-    visit("support").get(url_of(ours[Item]))
-    event = Event.objects.get(verb="support.looked")
-    assert (event.actor_id, event.subject_id) == (str(people["support"].pk), str(ours[Item].pk))
+    browser = visit("support")
+    browser.get(url_of(ours[Item]))
+    browser.get(list_of(Issue))
+    browser.get(url_of(ours[Run], "progress"))
+    one, many = Event.objects.filter(verb="support.looked").order_by("pk")
+    assert (one.actor_id, one.subject_id) == (str(people["support"].pk), str(ours[Item].pk))
+    assert many.subject_name == "list of issues"
 
 
 def test_support_ends_when_its_time_is_over(ours: World, people: dict[str, User], visit: Visit) -> None:

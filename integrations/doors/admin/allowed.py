@@ -30,6 +30,6 @@ def note_support(request: Any, what: Any) -> None:
     if request.standing is None or request.standing.role != "support" or request.method != "GET":
         return
     noted = request.__dict__.setdefault("_looked_at", set())
-    if what.pk not in noted:
-        noted.add(what.pk)
+    if (name := str(getattr(what, "pk", what))) not in noted:
+        noted.add(name)
         audit.record("support.looked", subject=what, actor=request.user)

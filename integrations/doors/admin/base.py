@@ -25,6 +25,7 @@ from unfold.views import ChangeList
 
 from integrations.doors.admin.allowed import is_operator, may, note_support
 from integrations.wire.errors import VendorError
+from tenants.audit import Reference
 from tenants.audit.models import Event
 
 COUNTED = 10_000  # rows: more are not counted, so that a list of millions opens at once
@@ -117,6 +118,11 @@ class TenantPages(ModelAdmin):
         if found is not None:
             note_support(request, found)
         return found
+
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+        if self.has_view_permission(request):
+            note_support(request, Reference(self.opts.label_lower, name=f"list of {self.opts.verbose_name_plural}"))
+        return super().changelist_view(request, extra_context)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         return None

@@ -22,7 +22,7 @@ from integrations.connectors.files.layout import BadLayout, layout_of
 from integrations.connectors.files.ready import READY
 from integrations.connectors.files.sniff import Proposal, sniff
 from integrations.connectors.registry import connector
-from integrations.doors.admin.allowed import check
+from integrations.doors.admin.allowed import check, note_support
 from integrations.doors.admin.base import told
 from integrations.wire.tables import TableError
 from tenants import audit
@@ -53,6 +53,7 @@ def _page(pages: ConnectionPages, show: Any) -> Any:
         connection = pages.get_queryset(request).filter(pk=object_id).first()
         if connection is None or connector(connection.connector).driver != "files":
             raise Http404("There is no such connection to files here.")
+        note_support(request, connection)
         return show(pages, request, connection)
 
     return view

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin import display
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, reverse
 
 from integrations.doors.admin.base import Button, TenantPages, badge
@@ -89,7 +89,10 @@ class RunPages(TenantPages):
 
     def progress_view(self, request: HttpRequest, object_id: Any) -> JsonResponse:
         """How far the run is, for the page that asks every second or two."""
-        return JsonResponse(progress(self.seen(request, object_id)))
+        run = self.get_queryset(request).filter(pk=object_id).first()
+        if run is None or not self.has_view_permission(request):
+            raise Http404("There is no such run here.")
+        return JsonResponse(progress(run))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("flow__source", "flow__target")

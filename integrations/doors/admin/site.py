@@ -46,8 +46,8 @@ class TieoutSite(UnfoldAdminSite):
         if request.user.is_authenticated:
             raise PermissionDenied("You belong to no tenant yet: ask its owner to add you.")
         wanted = request.GET.get("next", "")
-        back = f"?next={wanted}" if url_has_allowed_host_and_scheme(wanted, {request.get_host()}) else ""
-        return redirect(reverse("account_login") + back)
+        is_ours = url_has_allowed_host_and_scheme(wanted, {request.get_host()})
+        return redirect(reverse("account_login", query={"next": wanted} if is_ours else None))
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Callable[..., HttpResponse]:
         """A page of the site: a tenant is chosen, and times are told in its zone."""
