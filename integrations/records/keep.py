@@ -23,11 +23,12 @@ from integrations.canonical.record import Record as Canonical
 from integrations.records import issues
 from integrations.records.models import Issue, Record, SearchTerm, Stream
 from integrations.records.terms import terms, title
-from integrations.wire.errors import VendorError
+from integrations.wire.errors import ShapeError, VendorError
 from integrations.wire.stream import Gone, Page, Problem
 from integrations.wire.stream import Stream as Facts
 from plumbing.pages import write_page
 
+LONGEST_ID = 300
 PLACE = "@place"  # where a payload was found (file and lines): told, but no part of what it says
 UNIQUE = ("tenant_id", "connection_id", "object", "external_id")
 FIRST = {"id", "tenant_id", "connection_id", "object", "external_id", "first_kept_at"}
@@ -41,7 +42,6 @@ class Kept:
     """What became of a page: how many records were new, changed, the same, older than what we hold, or unreadable."""
 
     counts: Counter[str] = field(default_factory=Counter)
-    records: dict[str, Record] = field(default_factory=dict)
 
 
 def keep(stream: Stream, page: Page, *, facts: Facts, read_at: datetime) -> Kept:
@@ -62,21 +62,22 @@ class _Keeper:
         self.stream, self.facts, self.read_at = stream, facts, read_at
         self.now = timezone.now()
         self.kept = Kept()
-        self.changed: list[Record] = []
-        self.moved: list[Record] = []
+        self.changed: dict[str, Record] = {}
+        self.moved: dict[str, Record] = {}
         self.terms: list[SearchTerm] = []
         self.issues: list[Issue] = []
         self.solved: list[str] = []
         self.seen: list[str] = []
+        self.confirmed: list[str] = []
 
     def meet(self, raws: Iterable[dict[str, Any]]) -> None:
         """Compare each payload with what we hold; read only those that say something else than before."""
         latest: dict[str, dict[str, Any]] = {}
         for raw in raws:
             try:
-                latest[self.facts.shape.external_id(raw)] = raw
+                latest[_id_of(raw, self.facts)] = raw
             except VendorError as error:
-                self._refuse("", raw, error.words, error.advice)
+                self._refuse("", error.explanation, error.advice)
         held = self._held(latest)
         for external_id, raw in latest.items():
             self._meet_one(external_id, raw, held.get(external_id))
@@ -86,9 +87,10 @@ class _Keeper:
         text = to_json(said)
         digest = hashlib.sha256(text).hexdigest()
         self.seen.append(external_id)
-        same = old is not None and old.raw_hash == digest and old.state == Record.State.LIVE
-        if old is not None and same and old.edition == self.facts.shape.edition:
+        if old is not None and self._says_the_same(old, digest):
             self.kept.counts["same"] += 1
+            self.confirmed.append(external_id)
+            self.solved.append(self._about(external_id))
             return
         if old is not None and old.read_at > self.read_at:
             self.kept.counts["older"] += 1
@@ -96,7 +98,7 @@ class _Keeper:
         try:
             record = self.facts.shape.read(raw)
         except VendorError as error:
-            self._refuse(external_id, raw, error.words, error.advice)
+            self._refuse(external_id, error.explanation, error.advice)
             return
         if old is not None and _older(record, old):
             self.kept.counts["older"] += 1
@@ -104,7 +106,7 @@ class _Keeper:
         breaches = broken_laws(record)
         if breaches:
             words = "; ".join(f"{breach.path}: {breach.message}" for breach in breaches)
-            self._refuse(external_id, raw, words, "Correct the record where it comes from; it is read again by itself.")
+            self._refuse(external_id, words, "Correct the record where it comes from; it is read again by itself.")
             return
         self._take(record, external_id, text.decode(), digest, place, old)
 
@@ -119,8 +121,9 @@ class _Keeper:
             external_id=external_id,
             first_kept_at=self.now,
         )
-        news = old is None or old.fingerprint != fingerprint or old.state != Record.State.LIVE
-        row.kind, row.title, row.state, row.merged_into = self.facts.kind, title(record), Record.State.LIVE, ""
+        state = Record.State.VOIDED if _is_void(record) else Record.State.LIVE
+        news = old is None or old.fingerprint != fingerprint or old.state != state
+        row.kind, row.title, row.state, row.merged_into = self.facts.kind, title(record), state, ""
         row.raw, row.raw_hash, row.place = text, digest, to_json(place).decode() if place is not None else ""
         row.canonical, row.edition, row.fingerprint = (
             codec.encode(record).decode(),
@@ -132,22 +135,22 @@ class _Keeper:
         if news:
             self._move(row)
             self.terms += self._terms(row, record)
-        self.changed.append(row)
-        self.kept.records[external_id] = row
+        self.changed[external_id] = row
         self.kept.counts["new" if old is None else "changed" if news else "same"] += 1
         self.solved.append(self._about(external_id))
 
     def lose(self, gone: Iterable[Gone]) -> None:
         """Take note of records that went away, each in its own way; what we read of them before stays to be seen."""
         by_id = {each.external_id: each for each in gone}
-        for external_id, row in self._held(by_id).items():
-            each = by_id[external_id]
-            if row.state == each.how or row.read_at > self.read_at:
+        # One that came with this very page is taken as it was read in it.
+        for external_id, row in {**self._held(by_id), **self.changed}.items():
+            each = by_id.get(external_id)
+            if each is None or row.state == each.how or row.read_at > self.read_at:
                 continue
             row.state, row.merged_into = each.how, each.into or ""
             row.read_at, row.kept_at = self.read_at, self.now
             self._move(row)
-            self.changed.append(row)
+            self.changed[external_id] = row
             self.kept.counts[each.how] += 1
 
     def complain(self, problems: Iterable[Problem]) -> None:
@@ -162,20 +165,23 @@ class _Keeper:
         """Everything of the page, in a handful of statements."""
         columns = (str(field.column) for field in Record._meta.concrete_fields)
         update = [column for column in columns if column not in FIRST]
-        write_page(self.changed, unique=UNIQUE, update=update)
-        SearchTerm.objects.filter(record__in=[row.pk for row in self.moved]).delete()
+        write_page(list(self.changed.values()), unique=UNIQUE, update=update)
+        SearchTerm.objects.filter(record__in={each.record_id for each in self.terms}).delete()
         write_page(self.terms)
         if self.stream.sweep_full and self.seen:
             self._rows(self.seen).exclude(sweep=self.stream.sweep).update(sweep=self.stream.sweep)
+        if self.confirmed:
+            self._rows(self.confirmed).filter(read_at__lt=self.read_at).update(read_at=self.read_at)
         issues.open_issues(self.issues)
         if self.solved:
             issues.solve(self.solved)
         Stream.objects.filter(pk=self.stream.pk).update(feed_no=self.stream.feed_no)
 
     def _move(self, row: Record) -> None:
-        self.stream.feed_no += 1
-        row.feed_no = self.stream.feed_no
-        self.moved.append(row)
+        if row.external_id not in self.moved:
+            self.stream.feed_no += 1
+            row.feed_no = self.stream.feed_no
+            self.moved[row.external_id] = row
 
     def _rows(self, external_ids: Iterable[str]) -> Any:
         return Record.objects.filter(
@@ -191,7 +197,15 @@ class _Keeper:
             SearchTerm(tenant_id=row.tenant_id, record_id=row.pk, term=term, **place) for term in sorted(terms(record))
         ]
 
-    def _refuse(self, external_id: str, raw: dict[str, Any], words: str, advice: str) -> None:
+    def _says_the_same(self, old: Record, digest: str) -> bool:
+        if (old.raw_hash, old.edition) != (digest, self.facts.shape.edition):
+            return False
+        # A voided record may be listed on as it was, and that is no news; or be listed again as a living one.
+        return old.state == Record.State.LIVE or (
+            old.state == Record.State.VOIDED and _is_void(codec.decode(old.kind, old.canonical))
+        )
+
+    def _refuse(self, external_id: str, words: str, advice: str) -> None:
         where = f"{self.facts.label or self.facts.name} {external_id or 'without an id'}"
         self.issues.append(self._issue(external_id, where=where, words=words, advice=advice))
         self.kept.counts["unreadable"] += 1
@@ -210,6 +224,19 @@ class _Keeper:
 
     def _about(self, key: str) -> str:
         return issues.about("unreadable", self.stream.connection_id, self.stream.object, key)
+
+
+def _id_of(raw: dict[str, Any], facts: Facts) -> str:
+    """The id in a payload. Raises ShapeError where it has none that can be kept."""
+    external_id = facts.shape.external_id(raw)
+    if len(external_id) > LONGEST_ID or "\0" in external_id:
+        raise ShapeError("the id", f"{external_id[:60]!r} is longer than {LONGEST_ID} characters or holds no text")
+    return external_id
+
+
+def _is_void(record: Canonical) -> bool:
+    """Whether a document says itself that it is void, as many vendors show it."""
+    return getattr(record, "status", None) == "void"
 
 
 def _older(record: Canonical, held: Record) -> bool:

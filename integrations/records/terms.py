@@ -22,7 +22,7 @@ def terms(record: Record) -> set[str]:
 
 def term(word: str, value: str | None) -> str:
     """One term: case and the width of blanks do not count."""
-    text = " ".join(str(value).casefold().split()) if value is not None else ""
+    text = " ".join(_storable(value).casefold().split()) if value is not None else ""
     return f"{word}:{text}"[:LONGEST] if text else ""
 
 
@@ -40,5 +40,10 @@ def title(record: Record) -> str:
     """What a person calls the record: its number, else its name, else their id."""
     for word in ("number", "name", "code"):
         if value := getattr(record, word, None):
-            return str(value)[:300]
+            return _storable(value)[:300]
     return (record.external_id or "")[:300]
+
+
+def _storable(value: str) -> str:
+    """A text as PostgreSQL takes it: it has no place for the null character."""
+    return str(value).replace("\0", "\ufffd")
