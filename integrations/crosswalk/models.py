@@ -50,7 +50,7 @@ class Link(TenantOwned):
 
 
 class Origin(TenantOwned):
-    """What was made from what: an invoice from a purchase order, a summary from sales."""
+    """What was made from what: an invoice from a purchase order, a summary from sales. One thing in each role."""
 
     source = TenantForeignKey(Identity, on_delete=models.CASCADE, related_name="became")
     target = TenantForeignKey(Identity, on_delete=models.CASCADE, related_name="made_from")
@@ -58,4 +58,4 @@ class Origin(TenantOwned):
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantOwned.Meta):
-        constraints = (models.UniqueConstraint(fields=("tenant", "source", "role", "target"), name="one_origin"),)
+        constraints = (models.UniqueConstraint(fields=("tenant", "source", "role"), name="one_origin"),)

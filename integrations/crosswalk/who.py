@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import TypeVar
 from uuid import UUID
 
 from django.utils import timezone
@@ -13,6 +14,8 @@ from plumbing.pages import write_page
 from tenants.scope import current_tenant_id
 
 ONE_NAME = ("tenant_id", "connection_id", "object", "external_id")
+ONE_ORIGIN = ("tenant_id", "source_id", "role")
+Name = TypeVar("Name", str, UUID)
 
 
 def identities(names: Collection[str], *, at: Connection, object: str) -> dict[str, UUID]:
@@ -32,10 +35,11 @@ def introduce(names: Collection[str], *, kind: str, at: Connection, object: str)
     known = identities(names, at=at, object=object)
     strangers = [name for name in dict.fromkeys(names) if name not in known]
     if strangers:
-        things = [Identity(tenant_id=current_tenant_id(), kind=kind, created_at=timezone.now()) for _ in strangers]
-        write_page(things)
-        found = {name: thing.id for name, thing in zip(strangers, things, strict=True)}
-        link(found, at=at, object=object, how=Link.How.SOURCE)
+        begun = _begin(strangers, kind=kind)
+        link(begun, at=at, object=object, how=Link.How.SOURCE)
+        # Another worker may have met the same strangers at this moment: what stands now holds for both.
+        found = identities(strangers, at=at, object=object)
+        _forget(begun, found)
         known |= found
     return known
 
@@ -43,6 +47,8 @@ def introduce(names: Collection[str], *, kind: str, at: Connection, object: str)
 def link(names: Mapping[str, UUID], *, at: Connection, object: str, how: Link.How) -> None:
     """Say that these identities have these names there. A name or an identity that is linked already stays so."""
     now = timezone.now()
+    linked = Link.objects.filter(connection=at, object=object, identity__in=names.values())
+    taken = set(linked.values_list("identity_id", flat=True))
     write_page(
         [
             Link(
@@ -54,7 +60,9 @@ def link(names: Mapping[str, UUID], *, at: Connection, object: str, how: Link.Ho
                 how=how,
                 made_at=now,
             )
-            for name, identity in names.items()
+            # In one order, so that two workers with the same names wait for each other and not in a circle.
+            for name, identity in sorted(names.items())
+            if identity not in taken
         ],
         unique=ONE_NAME,
     )
@@ -69,13 +77,32 @@ def descend(sources: Iterable[UUID], *, kind: str, role: str) -> dict[UUID, UUID
     """The identities that are made from these in that role; those that are not there yet are begun."""
     sources = list(dict.fromkeys(sources))
     known = made_from(sources, role=role)
+    strangers = sorted(source for source in sources if source not in known)
+    if strangers:
+        begun, now, tenant = _begin(strangers, kind=kind), timezone.now(), current_tenant_id()
+        write_page(
+            [
+                Origin(tenant_id=tenant, source_id=source, target_id=thing, role=role, made_at=now)
+                for source, thing in begun.items()
+            ],
+            unique=ONE_ORIGIN,
+        )
+        found = made_from(strangers, role=role)
+        _forget(begun, found)
+        known |= found
+    return known
+
+
+def _begin(of: Collection[Name], *, kind: str) -> dict[Name, UUID]:
+    """A new identity for each of these."""
     now, tenant = timezone.now(), current_tenant_id()
-    begun = {source: Identity(tenant_id=tenant, kind=kind, created_at=now) for source in sources if source not in known}
-    write_page(list(begun.values()))
-    write_page(
-        [
-            Origin(tenant_id=tenant, source_id=source, target_id=thing.id, role=role, made_at=now)
-            for source, thing in begun.items()
-        ]
-    )
-    return known | {source: thing.id for source, thing in begun.items()}
+    things = {each: Identity(tenant_id=tenant, kind=kind, created_at=now) for each in of}
+    write_page(list(things.values()))
+    return {each: thing.id for each, thing in things.items()}
+
+
+def _forget(begun: Mapping[Name, UUID], found: Mapping[Name, UUID]) -> None:
+    """Take back the identities that were begun for what another worker has begun meanwhile."""
+    needless = [thing for each, thing in begun.items() if found[each] != thing]
+    if needless:
+        Identity.objects.filter(pk__in=needless).delete()
