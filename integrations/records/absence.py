@@ -24,6 +24,7 @@ from integrations.wire.message import Pending
 from integrations.wire.stream import FETCHED, Gone, Page
 from plumbing.slices import after, check_time
 
+LEASE = 180  # seconds
 MANY, SHARE = 20, 5  # more than so many, and more than a fifth of all, is a mass disappearance
 
 
@@ -44,11 +45,12 @@ def confirm(stream: Stream, connection: Connection, *, until: datetime, told: Ca
         answer = line.send(connection, kind.dialect.fetch(facts, ids, site), before=stream.leased_until)
         if isinstance(answer, Pending):
             raise after(answer.after, f"{connection} has not answered yet")
-        page = kind.dialect.read(facts, FETCHED, answer, site)
+        with line.heard(connection):
+            page = kind.dialect.read(facts, FETCHED, answer, site)
         there = {facts.shape.external_id(raw) for raw in page.raws} | {gone.external_id for gone in page.gone}
         gone = [Gone(external_id=name, how="deleted") for name in ids if name not in there]
         with transaction.atomic():
-            stream.hold()
+            stream.renew(seconds=LEASE)
             kept = keep(stream, Page(raws=page.raws, gone=[*page.gone, *gone]), facts=facts, read_at=asked_at)
         told(kept)
 

@@ -41,7 +41,7 @@ def freshen(
     VendorError.
     """
     stream = _stream(connection, object)
-    if stream.swept_at is not None and stream.swept_at >= since and not (full and not _fully(stream, since)):
+    if _is_fresh(stream, since=since, full=full):
         return
     with transaction.atomic():
         claimed = stream.claim(seconds=LEASE)
@@ -49,6 +49,8 @@ def freshen(
         raise after(2, f"{connection} / {object} is being read by another worker")
     try:
         _sweep(stream, connection, until=until, since=since, full=full, told=told)
+        if not _is_fresh(stream, since=since, full=full):  # that one was begun before, by a run that did not end it
+            _sweep(stream, connection, until=until, since=since, full=full, told=told)
     finally:
         with transaction.atomic():
             stream.release()
@@ -75,7 +77,8 @@ def _sweep(
         answer = line.send(connection, request, before=stream.leased_until)
         if isinstance(answer, Pending):
             raise after(answer.after, f"{connection} has not answered yet")
-        page = kind.dialect.read(facts, cursor, answer, site)
+        with line.heard(connection):
+            page = kind.dialect.read(facts, cursor, answer, site)
         with transaction.atomic():
             stream.renew(seconds=LEASE)
             kept = keep(stream, page, facts=facts, read_at=asked_at)
@@ -126,6 +129,11 @@ def _save(stream: Stream) -> None:
             "sweep", "sweep_full", "sweep_started_at", "page", "next_mark", "edition", "mark", "swept_at", "fully_swept_at",
         )
     )  # fmt: skip
+
+
+def _is_fresh(stream: Stream, *, since: datetime, full: bool) -> bool:
+    swept = stream.swept_at is not None and stream.swept_at >= since
+    return swept and (not full or _fully(stream, since))
 
 
 def _fully(stream: Stream, since: datetime) -> bool:
