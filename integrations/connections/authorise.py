@@ -21,6 +21,7 @@ from integrations.wire.auth import Client, OAuth2Code, Tokens
 from integrations.wire.errors import ConsentLost, TryLater
 from tenants import audit
 
+TOKENS = ("secrets", "token_expires_at", "grant_expires_at")
 FRESH = timedelta(minutes=2)  # a token that ends sooner is refreshed before it is used
 REFRESH_LEASE, PATIENCE = 60.0, 15.0  # seconds: one worker refreshes, the others wait for it
 
@@ -52,6 +53,7 @@ def complete(connection: Connection, params: Mapping[str, str], kept: Mapping[st
     """
     auth = _oauth(connection)
     callback = oauth.read_callback(auth, params, state=kept["state"])
+    _check_same_company(connection, callback.fields)
     tokens = oauth.exchange(
         auth,
         callback,
@@ -62,12 +64,11 @@ def complete(connection: Connection, params: Mapping[str, str], kept: Mapping[st
         allow=allowed_addresses(),
     )
     with transaction.atomic():
-        before = dict(connection.settings)
         _store(connection, tokens)
-        connection.settings = before | dict(callback.fields)
+        connection.settings = connection.settings | dict(callback.fields)
         connection.state, connection.state_reason = Connection.State.CONNECTED, ""
         connection.connected_at = timezone.now()
-        connection.save()
+        connection.save(update_fields=(*TOKENS, "settings", "state", "state_reason", "connected_at"))
         audit.record("connection.connected", subject=connection, actor=by, data={"company": dict(callback.fields)})
 
 
@@ -92,6 +93,10 @@ def refresh(connection: Connection, *, refused: str = "") -> dict[str, str]:
             mine = connection.claim(seconds=REFRESH_LEASE)
             connection.refresh_from_db()
         secrets = connection.secrets.reveal()
+        if connection.state == Connection.State.CONSENT_LOST:
+            if mine:
+                _release(connection)
+            raise ConsentLost(connection.state_reason)
         if _is_fresh(connection, secrets, refused):
             if mine:
                 _release(connection)
@@ -131,6 +136,11 @@ def _refresh(connection: Connection, secrets: Mapping[str, str]) -> dict[str, st
             client=_client(connection),
             allow=allowed_addresses(),
         )
+    except ConsentLost as lost:
+        with transaction.atomic():  # together, so that whoever waits does not ask in vain as well
+            lose_consent(connection, lost)
+            connection.release()
+        raise
     except BaseException:
         _release(connection)
         raise
@@ -138,8 +148,27 @@ def _refresh(connection: Connection, secrets: Mapping[str, str]) -> dict[str, st
         connection.hold()
         _store(connection, tokens)
         connection.leased_until = None
-        connection.save()
+        connection.save(update_fields=(*TOKENS, "leased_until"))
     return tokens.secrets()
+
+
+def lose_consent(connection: Connection, lost: ConsentLost) -> None:
+    """Pause a connection whose consent is lost: its work is kept, and goes on when it is connected again."""
+    usable = Connection.objects.filter(pk=connection.pk, state__in=(Connection.State.NEW, Connection.State.CONNECTED))
+    if usable.update(state=Connection.State.CONSENT_LOST, state_reason=str(lost)):
+        connection.state, connection.state_reason = Connection.State.CONSENT_LOST, str(lost)
+        audit.record("connection.consent_lost", subject=connection, data={"words": lost.words})
+
+
+def _check_same_company(connection: Connection, chosen: Mapping[str, str]) -> None:
+    """Raises ConsentLost where another company was chosen: what is linked here belongs to the former."""
+    for name, value in chosen.items():
+        before = connection.settings.get(name)
+        if connection.connected_at is not None and before not in (None, "", value):
+            raise ConsentLost(
+                explanation=f"Another company was chosen ({value}); {connection} belongs to {before}.",
+                advice="Choose the same company again, or make a new connection for the other one.",
+            )
 
 
 def _release(connection: Connection) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,7 +27,6 @@ from integrations.wire.http import Http
 from integrations.wire.limits import Limits
 from integrations.wire.message import Answer, Pending, Request
 from integrations.wire.site import Site
-from tenants import audit
 from tenants.scope import current_tenant_id
 
 MARGIN = 10.0  # seconds of a lease that are left for writing down what came back
@@ -44,29 +43,33 @@ def send(
     records. Raises VendorError; where consent is lost, the connection is paused first and a person is told.
     """
     _outside_transactions()
-    if connection.state in (Connection.State.PAUSED, Connection.State.CONSENT_LOST):
-        raise ConsentLost(connection.state_reason, explanation=f"{connection} is {connection.get_state_display()}.")
+    _check_open(connection)
     kind = connector(connection.connector)
-    deadline = None if before is None else (before - timezone.now()).total_seconds() - MARGIN
-    try:
-        with _budget(connection, kind, request, batch):
-            answer = _speak(connection, kind, request, deadline)
-    except ConsentLost as lost:
-        pause_for_consent(connection, lost)
-        raise
+    with heard(connection), _budget(connection, kind, request, batch):
+        answer = _speak(connection, kind, request, before)
     if isinstance(answer, Answer) and answer.status == TOO_MANY:
         budgets.too_many(connection, retry_after=_seconds(answer.headers.get("Retry-After")))
     _note_heard(connection)
     return answer
 
 
-def pause_for_consent(connection: Connection, lost: ConsentLost) -> None:
-    """Pause a connection whose consent is lost: its work is kept, and goes on when it is connected again."""
+@contextmanager
+def heard(connection: Connection) -> Iterator[None]:
+    """Wherever a vendor's answer is read: where it says that consent is lost, the connection pauses. Raises it on."""
+    try:
+        yield
+    except ConsentLost as lost:
+        with transaction.atomic():
+            authorise.lose_consent(connection, lost)
+        raise
+
+
+def _check_open(connection: Connection) -> None:
+    """Raises ConsentLost where nothing is to be sent over the connection, whatever this worker knew of it before."""
     with transaction.atomic():
-        paused = Connection.objects.filter(pk=connection.pk).exclude(state=Connection.State.CONSENT_LOST)
-        if paused.update(state=Connection.State.CONSENT_LOST, state_reason=str(lost)):
-            audit.record("connection.consent_lost", subject=connection, data={"words": lost.words})
-    connection.state, connection.state_reason = Connection.State.CONSENT_LOST, str(lost)
+        connection.refresh_from_db(fields=("state", "state_reason"))
+    if connection.state in (Connection.State.PAUSED, Connection.State.CONSENT_LOST):
+        raise ConsentLost(connection.state_reason, explanation=f"{connection} is {connection.get_state_display()}.")
 
 
 def _budget(connection: Connection, kind: Connector, request: Request, batch: bool) -> AbstractContextManager[None]:
@@ -88,14 +91,19 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text and text.isdigit() else None
 
 
-def _speak(connection: Connection, kind: Connector, request: Request, deadline: float | None) -> Answer | Pending:
+def _speak(connection: Connection, kind: Connector, request: Request, before: datetime | None) -> Answer | Pending:
     site = site_of(connection)
+
+    def once(secrets: Mapping[str, str]) -> Answer | Pending:
+        # Reckoned anew each time: waiting for a turn or for a token has taken its part of the lease.
+        deadline = None if before is None else (before - timezone.now()).total_seconds() - MARGIN
+        return speak(request, driver=_driver(kind, secrets), dialect=kind.dialect, site=site, deadline=deadline)
+
     secrets = authorise.secrets_of(connection)
-    answer = speak(request, driver=_driver(kind, secrets), dialect=kind.dialect, site=site, deadline=deadline)
+    answer = once(secrets)
     if isinstance(answer, Answer) and answer.status == 401 and isinstance(kind.auth, OAuth2Code):
         # The token died before its time. A request refused with 401 was not carried out, so it may go again, once.
-        secrets = authorise.refresh(connection, refused=secrets.get("access_token", ""))
-        answer = speak(request, driver=_driver(kind, secrets), dialect=kind.dialect, site=site, deadline=deadline)
+        answer = once(authorise.refresh(connection, refused=secrets.get("access_token", "")))
     return answer
 
 

@@ -37,8 +37,10 @@ def save_connection(connection: Connection, *, secrets: Mapping[str, str] | None
     site_of(connection)
     if secrets:
         connection.secrets = connection.secrets.reveal() | dict(secrets)
-    if not isinstance(kind.auth, OAuth2Code) and connection.state == Connection.State.NEW:
-        connection.state, connection.connected_at = Connection.State.CONNECTED, timezone.now()
+    lost = connection.state == Connection.State.CONSENT_LOST and bool(secrets)
+    if not isinstance(kind.auth, OAuth2Code) and (connection.state == Connection.State.NEW or lost):
+        connection.state, connection.state_reason = Connection.State.CONNECTED, ""
+        connection.connected_at = timezone.now()
     connection.save()
     audit.record(
         "connection.saved",
@@ -60,7 +62,8 @@ def test(connection: Connection, *, by: Any) -> Company:
     answer = line.send(connection, kind.dialect.whoami(site))
     if isinstance(answer, Pending):
         raise TryLater(sent=True, retry_after=answer.after, explanation="The vendor has not answered yet.")
-    company = kind.dialect.company(answer, site)
+    with line.heard(connection):
+        company = kind.dialect.company(answer, site)
     with transaction.atomic():
         told = {"name": company.name, "id": company.id, "currency": company.currency, "country": company.country}
         connection.company = {name: value for name, value in told.items() if value}
