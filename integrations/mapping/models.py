@@ -36,6 +36,7 @@ class ValueTable(TenantOwned):
 
     name = models.SlugField(max_length=80)
     entries = models.JSONField(default=dict, blank=True)
+    changed_at = models.DateTimeField(auto_now=True)
 
     class Meta(TenantOwned.Meta):
         constraints = (models.UniqueConstraint(fields=("tenant", "name"), name="value_table_name"),)

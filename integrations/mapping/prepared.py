@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
+
+from django.db.models import Max
 
 from integrations.mapping.expression import compile_expression
 from integrations.mapping.models import Mapping as MappingRow
@@ -38,6 +41,12 @@ class Prepared:
     def translate(self, record: Mapping[str, Any], refer: Refer) -> Translation:
         """The record in the words of the target."""
         return self.translator.translate(record, tables=self.tables, refer=refer, context=self.context)
+
+
+def tables_changed_at() -> datetime:
+    """When a value table of the tenant was last changed: what could not be mapped before may be mapped now."""
+    latest: datetime | None = ValueTable.objects.aggregate(latest=Max("changed_at"))["latest"]
+    return latest or datetime.min.replace(tzinfo=UTC)
 
 
 def prepare(mapping: MappingRow, *, context: Mapping[str, Any]) -> Prepared:
