@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -40,6 +40,10 @@ from plumbing.slices import NotNow, after
 
 # A lease outlives the request that is sent under it, with room for what is committed afterwards.
 MARGIN = 60
+# The vendor refused a batch as a whole: its records go one by one, so that one cannot stop the others.
+ALONE = "alone"
+IN_OTHER_HANDS = 2  # seconds until a run looks again at what another worker is just doing
+SECRET_HEADERS = ("set-cookie", "www-authenticate", "authorization")
 ENDED = (Run.State.DONE, Run.State.FAILED, Run.State.CANCELLED)
 UNSETTLED = (Call.State.PREPARED, Call.State.SENT, Call.State.ANSWERED, Call.State.LOST)
 
@@ -62,7 +66,9 @@ def next_items(run: Run) -> list[Item]:
     with transaction.atomic():
         planned = Item.objects.filter(run=run, state=Item.State.PLANNED).select_related("record").order_by("pk")
         items = list(planned[: facts_of(run.flow).batch])
-    return [item for item in items if item.operation == items[0].operation]
+    if items and items[0].reason == ALONE:
+        return items[:1]
+    return [item for item in items if item.operation == items[0].operation and item.reason != ALONE]
 
 
 def prepare(run: Run, items: Sequence[Item]) -> Call | None:
@@ -73,6 +79,7 @@ def prepare(run: Run, items: Sequence[Item]) -> Call | None:
     """
     with transaction.atomic():
         run.hold()
+        run.check_wanted()
         _serialise(run)
         items = _still_right(run, items)
         if not items:
@@ -81,19 +88,29 @@ def prepare(run: Run, items: Sequence[Item]) -> Call | None:
 
 
 def next_step(run: Run) -> Call | None:
-    """The call for the next step of what is half done (create, post, pay are three); None where nothing is."""
+    """The call for the next step of what is half done (create, post, pay are three); None where nothing is.
+
+    What a run that has ended left half done counts too. Raises LeaseLost and Unfit.
+    """
     dialect, facts = connector(run.flow.target.connector).dialect, facts_of(run.flow)
     if all(dialect.steps(facts, operation) == 1 for operation in facts.writes):
         return None
     with transaction.atomic():
         run.hold()
+        run.check_wanted()
         _serialise(run)
-        begun = Intent.objects.filter(item__run=run, state=Intent.State.READY, step__gt=1, settled_at=None)
-        begun = (
-            begun.exclude(callintent__call__state__in=UNSETTLED).select_related("item__record").order_by("step", "pk")
-        )
-        batch = [intent for intent in begun[: facts.batch] if intent.step == begun[0].step]
-        return _compose(run, batch, step=batch[0].step) if batch else None
+        begun = Intent.objects.filter(
+            Q(item__run=run) | Q(item__run__state__in=ENDED),
+            connection=run.flow.target_id,
+            object=run.flow.target_object,
+            state=Intent.State.READY,
+            step__gt=1,
+            settled_at=None,
+        ).exclude(callintent__call__state__in=UNSETTLED)
+        begun = begun.select_related("item__record", "item__run__flow__target", "item__run__flow__mapping")
+        page = list(begun.order_by("step", "item__run", "pk")[: facts.batch])
+        batch = [each for each in page if (each.step, each.item.run_id) == (page[0].step, page[0].item.run_id)]
+        return _compose(batch[0].item.run, batch, step=batch[0].step) if batch else None
 
 
 def send(run: Run, call: Call) -> None:
@@ -103,10 +120,12 @@ def send(run: Run, call: Call) -> None:
     will answer later.
     """
     with transaction.atomic():
+        # Who cancels the run changes its row first as well: either that came before, or this call still goes.
         run.renew(seconds=call.timeout + MARGIN)
-        call.state, call.sent_at, call.sends = Call.State.SENT, timezone.now(), call.sends + 1
-        call.quiet_at = call.sent_at + timedelta(seconds=_settle_seconds(call.run.flow))
-        call.save(update_fields=("state", "sent_at", "sends", "quiet_at"))
+        run.check_wanted()
+        now = timezone.now()
+        quiet_at = now + timedelta(seconds=_settle_seconds(call.run.flow))
+        move(call, (Call.State.PREPARED,), Call.State.SENT, sent_at=now, sends=call.sends + 1, quiet_at=quiet_at)
         several = _intents(call).update(state=Intent.State.SENT) > 1
     try:
         answer = line.send(call.run.flow.target, request_of(call), before=run.leased_until, batch=several)
@@ -123,20 +142,24 @@ def send(run: Run, call: Call) -> None:
 
 def keep_answer(run: Run, call: Call, answer: Answer) -> None:
     """Write down what came back, before anything is concluded from it."""
-    call.state, call.answered_at = Call.State.ANSWERED, answer.received_at
-    call.status, call.answer_headers = answer.status, dict(answer.headers)
-    call.answer = answer.body.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode()
     with transaction.atomic():
         run.hold()
-        call.save(update_fields=("state", "answered_at", "status", "answer_headers", "answer"))
+        move(
+            call,
+            (Call.State.SENT, Call.State.LOST),
+            Call.State.ANSWERED,
+            answered_at=answer.received_at,
+            status=answer.status,
+            answer_headers={name: text for name, text in answer.headers.items() if name.lower() not in SECRET_HEADERS},
+            answer=_text(answer.body),
+        )
 
 
 def lose(run: Run, call: Call, words: str) -> None:
     """The call went, and nobody knows what became of it: its intents are unknown until a look-up tells."""
     with transaction.atomic():
         run.hold()
-        call.state, call.words = Call.State.LOST, words
-        call.save(update_fields=("state", "words"))
+        move(call, (Call.State.SENT, Call.State.ANSWERED), Call.State.LOST, words=words)
         _intents(call).update(state=Intent.State.UNKNOWN)
 
 
@@ -144,9 +167,30 @@ def back_to_prepared(run: Run, call: Call, words: str) -> None:
     """The vendor is known to have done nothing: the same call may go again."""
     with transaction.atomic():
         run.hold()
-        call.state, call.words = Call.State.PREPARED, words
-        call.save(update_fields=("state", "words"))
+        move(call, (Call.State.SENT, Call.State.ANSWERED, Call.State.LOST), Call.State.PREPARED, words=words)
         _intents(call).update(state=Intent.State.READY)
+
+
+def withdraw(run: Run) -> None:
+    """Take back what an ended run had prepared and not sent: its records are decided anew by the next.
+
+    Inside a transaction that has changed the run's row. What is half done stays: it has to be brought to its end.
+    """
+    prepared = Call.objects.filter(run=run, purpose=Call.Purpose.WRITE, state=Call.State.PREPARED)
+    withdrawn = list(prepared.select_for_update().values_list("pk", flat=True))
+    carried = CallIntent.objects.filter(call__in=withdrawn).values("intent")
+    dropped = Intent.objects.filter(pk__in=carried, step=1, settled_at=None)
+    Item.objects.filter(pk__in=dropped.values("item"), state=Item.State.APPLYING).update(state=Item.State.PLANNED)
+    dropped.update(state=Intent.State.DROPPED, settled_at=timezone.now())
+    Call.objects.filter(pk__in=withdrawn).update(state=Call.State.SETTLED, words="withdrawn before it was sent")
+
+
+def move(call: Call, before: Sequence[str], to: str, **changes: Any) -> None:
+    """Move a call on, once: raises NotNow where another worker has moved it already. Inside a transaction."""
+    if not Call.objects.filter(pk=call.pk, state__in=before).update(state=to, **changes):
+        raise after(IN_OTHER_HANDS, "another worker is at a call that this run has to wait for")
+    for name, value in {"state": to, **changes}.items():
+        setattr(call, name, value)
 
 
 @transaction.atomic
@@ -198,6 +242,7 @@ def look_up(run: Run, call: Call) -> Answer:
     question.state, question.sent_at, question.sends = Call.State.SENT, timezone.now(), 1
     with transaction.atomic():
         run.renew(seconds=request.timeout + MARGIN)
+        run.check_wanted()
         question.save()
     answer = line.send(flow.target, request, before=run.leased_until, batch=True)
     if isinstance(answer, Pending):
@@ -385,6 +430,11 @@ def _new_call(run: Run, request: Request, *, purpose: str, key: str, step: int) 
 
 def _intents(call: Call) -> QuerySet[Intent]:
     return Intent.objects.filter(callintent__call=call, settled_at=None)
+
+
+def _text(body: bytes) -> str:
+    """An answer's bytes as text that a database takes, whatever they are."""
+    return body.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
 def _settle_seconds(flow: Flow) -> int:

@@ -13,7 +13,7 @@ from integrations.sync.policy import Policy
 
 Fields = Mapping[str, Any]
 LINE_KEY = "key"  # the source's own key of a line: it tells lines apart, and no target is asked to hold it
-EMPTY = (None, "", [], {})
+EMPTY: tuple[Any, ...] = (None, "", [], {})
 REF = {"external_id", "number", "name"}  # the members of a reference: where both ends give the id, it alone counts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -11,11 +12,14 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.connections.models import Connection
 from integrations.sync.models import Flow, Run
 from integrations.sync.schedule import next_slot
 from integrations.sync.services import AlreadyRunning, start_run
 from plumbing.roles import dispatch
 from tenants.scope import tenant_scope
+
+log = logging.getLogger(__name__)
 
 MOST = 2000  # taken at one look
 HAND_OUT_AGAIN = timedelta(seconds=60)
@@ -29,8 +33,11 @@ def start_due_flows() -> int:
     """
     begun = 0
     for tenant, flows in _due_flows().items():
-        with tenant_scope(tenant):
-            begun += _start(flows)
+        try:
+            with tenant_scope(tenant):
+                begun += _start(flows)
+        except Exception:  # one tenant's trouble is no reason to keep the others waiting
+            log.exception("The flows of tenant %s that are due could not be begun", tenant)
     return begun
 
 
@@ -39,6 +46,7 @@ def take_due_runs() -> list[tuple[UUID, UUID]]:
 
     Whoever takes them hands them to a worker; one that is lost on the way is due again in a minute.
     """
+    _wake_reconnected()
     now = timezone.now()
     asleep = Q(state__in=(Run.State.QUEUED, Run.State.RUNNING), wake_at__lte=now)
     abandoned = Q(state=Run.State.RUNNING, wake_at=None, leased_until__lte=now)
@@ -55,13 +63,29 @@ def take_due_runs() -> list[tuple[UUID, UUID]]:
     return rows
 
 
+def _wake_reconnected() -> None:
+    """Let the runs go on that waited for a connection and whose connections both stand again."""
+    with dispatch():
+        waiting = Run.everywhere.filter(state=Run.State.RUNNING, wake_at=None, leased_until=None)
+        rows = list(waiting.values_list("tenant_id", "id")[:MOST])
+    usable = Connection.State.CONNECTED
+    for tenant, runs in _by_tenant(rows).items():
+        with tenant_scope(tenant), transaction.atomic():
+            asleep = Run.objects.filter(pk__in=runs, state=Run.State.RUNNING, wake_at=None, leased_until=None)
+            ready = asleep.filter(flow__source__state=usable, flow__target__state=usable)
+            ready.update(wake_at=timezone.now())
+
+
 def _due_flows() -> Mapping[UUID, Sequence[UUID]]:
     with dispatch():
         due = Flow.everywhere.filter(enabled=True, next_run_at__lte=timezone.now())
-        rows = list(due.order_by("next_run_at").values_list("tenant_id", "id")[:MOST])
+        return _by_tenant(list(due.order_by("next_run_at").values_list("tenant_id", "id")[:MOST]))
+
+
+def _by_tenant(rows: Sequence[tuple[UUID, UUID]]) -> Mapping[UUID, Sequence[UUID]]:
     by_tenant: dict[UUID, list[UUID]] = defaultdict(list)
-    for tenant, flow in rows:
-        by_tenant[tenant].append(flow)
+    for tenant, each in rows:
+        by_tenant[tenant].append(each)
     return by_tenant
 
 

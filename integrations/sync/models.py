@@ -11,7 +11,7 @@ from integrations.connections.models import Connection
 from integrations.crosswalk.models import Identity
 from integrations.mapping.models import Mapping
 from integrations.records.models import Record
-from plumbing.leases import Leased
+from plumbing.leases import Leased, LeaseLost
 from tenants.owned import TenantForeignKey, TenantOwned
 
 
@@ -104,11 +104,17 @@ class Run(TenantOwned, Leased):
         return f"{self.flow}, {self.created_at:%Y-%m-%d %H:%M}"
 
     def count(self, more: dict[str, int]) -> None:
-        """Add to the run's counts. Inside the transaction of what is counted."""
+        """Add to the run's counts: it got on. Inside the transaction of what is counted."""
         counts = Counter(self.counts)
         counts.update(more)
-        self.counts = dict(counts)
-        Run.objects.filter(pk=self.pk).update(counts=self.counts)
+        self.counts, self.tries = dict(counts), 0
+        Run.objects.filter(pk=self.pk).update(counts=self.counts, tries=0)
+
+    def check_wanted(self) -> None:
+        """Raises LeaseLost where a person has cancelled or stopped the run. Inside a transaction."""
+        state = Run.objects.values_list("state", flat=True).get(pk=self.pk)
+        if state != Run.State.RUNNING:
+            raise LeaseLost(f"the run was {state} by a person")
 
 
 class Item(TenantOwned):

@@ -59,6 +59,7 @@ def propose(run: Run, records: Sequence[Record], *, position: int | None = None)
         page.match()
         page.decide()
         page.write()
+        _no_longer_again(run, records)
         if position is not None:
             _advance(run, position)
         run.count(page.counts)
@@ -73,6 +74,13 @@ def _not_under_way(run: Run, records: Sequence[Record]) -> list[Record]:
     if busy and not run.preview:
         Item.objects.filter(flow=run.flow_id, record__in=busy, state=State.APPLYING).update(again=True)
     return [record for record in records if record.pk not in busy]
+
+
+def _no_longer_again(run: Run, records: Sequence[Record]) -> None:
+    """What changed while it was being applied has now been decided anew."""
+    if not run.preview:
+        settled = Item.objects.filter(flow=run.flow_id, again=True).exclude(state=State.APPLYING)
+        settled.filter(record__in=[record.pk for record in records]).update(again=False)
 
 
 def _advance(run: Run, position: int) -> None:

@@ -28,10 +28,13 @@ from integrations.sync.models import Flow, Item, Run
 from integrations.wire.message import Pending
 from integrations.wire.stream import FETCHED
 from integrations.wire.stream import Stream as Facts
-from plumbing.slices import after
+from plumbing.slices import after, check_time
 
 PAGE = 500
+LEASE = 180  # seconds
 SHOWN = 50  # differences that are listed one by one
+COUNTS = ("source_count", "target_count", "differing", "differences")
+SO_FAR = "so_far"  # the last item that was taken in, while a run is being added up
 
 
 @dataclass
@@ -71,6 +74,14 @@ class Totals:
                     }
                 )
 
+    @classmethod
+    def from_json(cls, kept: Mapping[str, Any]) -> Totals:
+        """The totals as an earlier slice left them."""
+        totals = cls(**{name: kept[name] for name in COUNTS if name in kept})
+        for side in ("source", "target"):
+            getattr(totals, side).update({code: Decimal(amount) for code, amount in kept.get(side, {}).items()})
+        return totals
+
     def as_json(self) -> dict[str, Any]:
         """The totals as they are kept with a run."""
         return {
@@ -84,18 +95,36 @@ class Totals:
         }
 
 
-def of_run(run: Run, *, before: Callable[[], datetime | None]) -> Totals:
-    """The totals over what this run applied or left as it is."""
+def of_run(run: Run, *, until: datetime) -> Totals:
+    """The totals over what this run applied or left as it is.
+
+    How far it came is kept with the run, so that it goes on there in the next slice. Raises NotNow at the end of this
+    one, LeaseLost, and VendorError.
+    """
     items = Item.objects.filter(run=run, state__in=(Item.State.APPLIED, Item.State.SKIPPED))
-    items = items.exclude(reason__in=NOT_THERE)
-    with transaction.atomic():
-        ids = list(items.values_list("record_id", flat=True))
-    return _compare(run.flow, (ids[start : start + PAGE] for start in range(0, len(ids), PAGE)), before)
+    items = items.exclude(reason__in=NOT_THERE).order_by("pk")
+    totals, last = Totals.from_json(run.totals), run.totals.get(SO_FAR)
+    while True:
+        check_time(until)
+        with transaction.atomic():
+            run.renew(seconds=LEASE)
+            page = list((items.filter(pk__gt=last) if last else items).values_list("pk", "record_id")[:PAGE])
+        if not page:
+            return totals
+        _add(totals, run.flow, [record for _, record in page], before=lambda: run.leased_until)
+        last = str(page[-1][0])
+        with transaction.atomic():
+            run.hold()
+            run.totals = totals.as_json() | {SO_FAR: last}
+            run.save(update_fields=("totals",))
 
 
 def of_flow(flow: Flow, *, before: Callable[[], datetime | None]) -> Totals:
     """The totals over everything that the flow has ever brought to the target and that lives at the source."""
-    return _compare(flow, _everything(flow), before)
+    totals = Totals()
+    for ids in _everything(flow):
+        _add(totals, flow, ids, before=before)
+    return totals
 
 
 # Reasons for which a record is rightly not at the target.
@@ -120,25 +149,22 @@ def _everything(flow: Flow) -> Iterator[list[UUID]]:
         yield [pk for pk, _, state in page if pk not in left_out and state == Record.State.LIVE]
 
 
-def _compare(flow: Flow, pages: Iterator[list[UUID]], before: Callable[[], datetime | None]) -> Totals:
+def _add(totals: Totals, flow: Flow, ids: Sequence[UUID], *, before: Callable[[], datetime | None]) -> None:
+    """Take a page of records into the totals, the target asked afresh for each of them."""
     source_total = connector(flow.source.connector).stream(flow.source_object).total
     target = connector(flow.target.connector).stream(flow.target_object)
-    totals = Totals()
-    for ids in pages:
-        with transaction.atomic():
-            records = list(Record.objects.filter(pk__in=ids).order_by("feed_no"))
-            names = _target_names(flow, records)
-        standing = _ask(flow.target, target, list(names.values()), before)
-        for record in records:
-            target_id = names.get(record.external_id)
-            raw = standing.get(target_id or "")
-            totals.note(
-                record,
-                target_id,
-                _amount(source_total, exact(record.raw)),
-                None if raw is None else _amount(target.total, raw),
-            )
-    return totals
+    with transaction.atomic():
+        records = list(Record.objects.filter(pk__in=ids).order_by("feed_no"))
+        names = _target_names(flow, records)
+    standing = _ask(flow.target, target, list(names.values()), before)
+    for record in records:
+        target_id = names.get(record.external_id)
+        raw = standing.get(target_id or "")
+        theirs = None if raw is None else _amount(target.total, raw)
+        if record.state == Record.State.LIVE:
+            totals.note(record, target_id, _amount(source_total, exact(record.raw)), theirs)
+        elif theirs:  # what is gone at the source may stand there at zero, or not at all
+            totals.note(record, target_id, Decimal(0), theirs)
 
 
 def _target_names(flow: Flow, records: Sequence[Record]) -> Mapping[str, str]:
@@ -159,8 +185,9 @@ def _ask(
         answer = line.send(connection, request, before=before())
         if isinstance(answer, Pending):
             raise after(answer.after, f"{connection} has not answered yet")
-        for raw in dialect.read(facts, FETCHED, answer, site).raws:
-            found[facts.shape.external_id(raw)] = raw
+        with line.heard(connection):
+            page = dialect.read(facts, FETCHED, answer, site)
+        found.update({facts.shape.external_id(raw): raw for raw in page.raws})
     return found
 
 

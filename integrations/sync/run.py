@@ -7,7 +7,10 @@ and goes on from what is written down, in whichever process.
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
+
+from django.db import OperationalError
 
 from integrations.records.intake import freshen
 from integrations.sync import calls, feed, plan, reconcile, settle, stages
@@ -17,6 +20,8 @@ from integrations.sync.stages import Done, Later
 from integrations.wire.errors import VendorError
 from plumbing.leases import LeaseLost
 from plumbing.slices import NotNow, check_time
+
+log = logging.getLogger(__name__)
 
 
 def carry_out(run: Run, *, until: datetime) -> Later | Done:
@@ -30,13 +35,28 @@ def carry_out(run: Run, *, until: datetime) -> Later | Done:
             return stages.end_preview(run)
         stages.check_safe(run)
         apply(run, until)
-        return stages.finish(run, reconcile.of_run(run, before=lambda: run.leased_until))
+        stages.enter(run, "adding up")
+        return stages.finish(run, reconcile.of_run(run, until=until))
+    except Exception as error:  # whatever it is, it is written down with the run: nothing stops silently
+        return what_now(run, error)
+
+
+def what_now(run: Run, error: Exception) -> Later | Done:
+    """What it means for a run that something came up: later, wait for a person, or the end."""
+    try:
+        match error:
+            case LeaseLost():
+                raise error
+            case NotNow():
+                return stages.put_off(run, at=error.at, why=error.why)
+            case VendorError():
+                return stages.interrupted(run, error)
+            case OperationalError():  # the database's own trouble passes; the sweep finds the run again
+                raise error
+        log.error("run %s failed", run.pk, exc_info=error)
+        return stages.broken(run, error)
     except LeaseLost as lost:
         return Later(None, str(lost))
-    except NotNow as pause:
-        return stages.put_off(run, at=pause.at, why=pause.why)
-    except VendorError as error:
-        return stages.interrupted(run, error)
 
 
 def read_both_ends(run: Run, until: datetime) -> None:
@@ -73,22 +93,21 @@ def apply(run: Run, until: datetime) -> None:
 
 def next_call(run: Run) -> Call | None:
     """The next call to make: first the next step of what is half done, then the next batch of the plan."""
-    if call := calls.next_step(run):
-        return call
-    while items := calls.next_items(run):
+    while True:
         try:
-            call = calls.prepare(run, items)
+            if call := calls.next_step(run):
+                return call
+            items = calls.next_items(run)
+            if not items:
+                return None
+            if call := calls.prepare(run, items):
+                return call
         except Unfit as unfit:
             settle.hold_unfit(run, unfit.item, unfit.error)
-            continue
-        if call:
-            return call
-    return None
 
 
 def conclude(run: Run, call: Call) -> None:
     """Bring one call as far as it gets, from wherever it stands; one that is lost is come back to when it is quiet."""
-    stages.still_wanted(run)
     if call.state == Call.State.SENT:
         calls.lose(run, call, "the worker that sent it ended before the answer was kept")
         return

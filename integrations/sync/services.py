@@ -9,8 +9,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from integrations.canonical import rank
 from integrations.connections.models import Connection
 from integrations.mapping.expression import BadExpression, compile_expression
+from integrations.records import issues
+from integrations.sync import calls
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.schedule import check_schedule, next_slot
@@ -30,12 +33,15 @@ def start_run(flow: Flow, *, by: str, full: bool = False, preview: bool = False)
 
     `full` plans everything the source holds, not only what changed; a `preview` plans and sends nothing.
     """
-    try:
-        with transaction.atomic():
-            return Run.objects.create(flow=flow, started_by=by, full=full, preview=preview, wake_at=timezone.now())
-    except IntegrityError:
-        with transaction.atomic():
-            raise AlreadyRunning(Run.objects.get(flow=flow, state__in=Run.OPEN)) from None
+    while True:
+        try:
+            with transaction.atomic():
+                return Run.objects.create(flow=flow, started_by=by, full=full, preview=preview, wake_at=timezone.now())
+        except IntegrityError:
+            with transaction.atomic():
+                under_way = Run.objects.filter(flow=flow, state__in=Run.OPEN).select_related("flow").first()
+                if under_way is not None:  # else it has ended in this moment
+                    raise AlreadyRunning(under_way) from None
 
 
 @transaction.atomic
@@ -44,7 +50,7 @@ def save_flow(flow: Flow, *, by: Any) -> Flow:
     check_schedule(flow)
     policy_of(flow.policy)
     check_condition(flow)
-    flow.next_run_at = next_slot(flow)
+    flow.next_run_at, flow.rank = next_slot(flow), rank(flow.mapping.kind_to)
     flow.save()
     audit.record(
         "flow.saved",
@@ -67,6 +73,7 @@ def approve_run(run: Run, *, by: Any) -> Run:
     """Let a run that stopped for a person go on, as it was planned."""
     run.approved_by = str(by)
     _move(run, (Run.State.STOPPED,), Run.State.QUEUED, wake=True)
+    issues.solve([issues.about("brake", run.flow_id)])
     audit.record("run.approved", subject=run, actor=by)
     return run
 
@@ -76,6 +83,8 @@ def cancel_run(run: Run, *, by: Any) -> Run:
     """End a run early: what was sent stays, what was only planned is decided anew by the next run."""
     run.finished_at = timezone.now()
     _move(run, Run.OPEN, Run.State.CANCELLED, wake=False)
+    calls.withdraw(run)
+    issues.solve([issues.about("brake", run.flow_id)])
     audit.record("run.cancelled", subject=run, actor=by)
     return run
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from integrations.canonical import codec
 from integrations.canonical.record import Record as Canonical
+from integrations.connections import line
 from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
 from integrations.crosswalk import who
@@ -27,7 +28,7 @@ from integrations.sync.fields import comparable, store
 from integrations.sync.lines import Pair, link_lines
 from integrations.sync.models import Call, Intent, Item, Run
 from integrations.wire.connector import Done, Failed, Outcome
-from integrations.wire.errors import OutOfLimits, Stale, TryLater, VendorError
+from integrations.wire.errors import ConsentLost, Forbidden, OutOfLimits, Refused, Stale, TryLater, VendorError
 from integrations.wire.message import Answer
 from integrations.wire.stream import Gone, Operation, Page
 from plumbing.pages import update_page, write_page
@@ -37,23 +38,38 @@ from tenants import audit
 def settle(run: Run, call: Call) -> None:
     """Conclude from the answer to a call what became of each of its intents.
 
-    Where the vendor refused the call as a whole and did nothing, the call is ready to go again and the vendor's error
-    is raised; where it may have acted, the call is lost.
+    Where the vendor did nothing, the call is ready to go again and the vendor's error is raised; where it may have
+    acted, the call is lost. Records of a batch that was refused as a whole go again one by one.
     """
     flow = call.run.flow
     intents = calls.intents_of(call)
     writes = calls.writes_of(flow, intents)
     try:
-        outcomes = connector(flow.target.connector).dialect.outcomes(
-            calls.facts_of(flow), writes, calls.answer_of(call), site_of(flow.target), call.step
-        )
+        with line.heard(flow.target):
+            outcomes = connector(flow.target.connector).dialect.outcomes(
+                calls.facts_of(flow), writes, calls.answer_of(call), site_of(flow.target), call.step
+            )
+            _all_clear(outcomes)
     except VendorError as error:
         if error.may_have_acted:
-            calls.lose(run, call, error.words)
-            return
-        calls.back_to_prepared(run, call, error.words)
-        raise
+            calls.lose(run, call, _said(error))
+        elif isinstance(error, Refused | Stale) and not isinstance(error, Forbidden):
+            if len(intents) == 1:
+                conclude(run, call, intents, [Failed(error=error)])
+            else:
+                conclude(run, call, intents, [None] * len(intents), apart=True)
+        else:
+            calls.back_to_prepared(run, call, _said(error))
+            raise
+        return
     conclude(run, call, intents, outcomes)
+
+
+def _all_clear(outcomes: Sequence[Outcome]) -> None:
+    """Raises the error of a write that may have been done all the same: then the whole call is looked up."""
+    for outcome in outcomes:
+        if isinstance(outcome, Failed) and outcome.error.may_have_acted:
+            raise outcome.error
 
 
 def settle_lost(run: Run, call: Call, answer: Answer) -> None:
@@ -62,24 +78,36 @@ def settle_lost(run: Run, call: Call, answer: Answer) -> None:
     intents = calls.intents_of(call)
     writes = calls.writes_of(flow, intents)
     dialect, facts = connector(flow.target.connector).dialect, calls.facts_of(flow)
-    found = dialect.found(facts, writes, answer, site_of(flow.target))
-    if not any(found):
-        calls.back_to_prepared(run, call, "a look-up shows that the vendor did nothing of it")
+    with line.heard(flow.target):
+        found = dialect.found(facts, writes, answer, site_of(flow.target))
+    if any(found):
+        conclude(run, call, intents, found)
         return
-    conclude(run, call, intents, found)
+    calls.back_to_prepared(run, call, "a look-up shows that the vendor did nothing of it")
+    if call.run.state in calls.ENDED:
+        with transaction.atomic():
+            calls.withdraw(call.run)
 
 
-def conclude(run: Run, call: Call, intents: Sequence[Intent], outcomes: Sequence[Outcome | None]) -> None:
-    """Write down what became of each intent of a call, in one transaction. None: it never happened."""
+def conclude(
+    run: Run, call: Call, intents: Sequence[Intent], outcomes: Sequence[Outcome | None], *, apart: bool = False
+) -> None:
+    """Write down what became of each intent of a call, in one transaction. None: it never happened, and goes again.
+
+    `apart`: one by one, because one of them may have stopped the others. Raises the vendor's error afterwards where it
+    put something off or no longer lets us in.
+    """
     with transaction.atomic():
         run.hold()
-        batch = _Batch(call.run, call, started_at=call.sent_at or timezone.now())
+        calls.move(call, (Call.State.ANSWERED, Call.State.LOST), Call.State.SETTLED)
+        batch = _Batch(call.run, call, started_at=call.sent_at or timezone.now(), apart=apart)
         for intent, outcome in zip(intents, outcomes, strict=True):
             batch.take(intent, outcome)
         batch.write()
-        call.state = Call.State.SETTLED
-        call.save(update_fields=("state",))
         run.count(batch.counts)
+    if batch.put_off is not None:
+        with line.heard(call.run.flow.target):
+            raise batch.put_off
 
 
 @dataclass
@@ -95,6 +123,8 @@ class _Batch:
     items: list[Item] = field(default_factory=list)
     issues: list[Issue] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+    put_off: VendorError | None = None
+    apart: bool = False  # what never happened goes again one by one
 
     def take(self, intent: Intent, outcome: Outcome | None) -> None:
         """Sort one outcome in: done, half done, refused, overtaken, or never happened."""
@@ -103,17 +133,20 @@ class _Batch:
             case Done():
                 self._done(intent, outcome)
             case Failed(error=Stale() as error):
-                self._ends(intent, Intent.State.REFUSED, Item.State.WAITING, "stale", error.explanation)
+                self._ends(intent, Intent.State.REFUSED, Item.State.WAITING, "stale", _said(error))
             case Failed(error=error) if error.may_have_acted:
                 raise error
-            case Failed(error=error) if _passing(error):
-                self._ends(intent, Intent.State.DROPPED, Item.State.PLANNED, "", error.words)
+            case Failed(error=error) if isinstance(error, TryLater | OutOfLimits | ConsentLost):
+                self._ends(intent, Intent.State.DROPPED, Item.State.PLANNED, "", _said(error))
+                if getattr(error, "retry_after", None) != 0:
+                    self.put_off = self.put_off or error
             case Failed(error=error):
-                self._ends(intent, Intent.State.REFUSED, Item.State.HELD, "refused", error.words)
+                self._ends(intent, Intent.State.REFUSED, Item.State.HELD, "refused", _said(error))
                 self.issues.append(_refusal(self.run, intent.item, error))
                 self.counts["held"] += 1
             case None:
-                self._ends(intent, Intent.State.DROPPED, Item.State.PLANNED, "", "")
+                again = calls.ALONE if self.apart else ""
+                self._ends(intent, Intent.State.DROPPED, Item.State.PLANNED, again, "")
 
     def _done(self, intent: Intent, outcome: Done) -> None:
         dialect, facts = connector(self.run.flow.target.connector).dialect, calls.facts_of(self.run.flow)
@@ -122,7 +155,7 @@ class _Batch:
         if intent.step < dialect.steps(facts, cast(Operation, intent.operation)):
             intent.step, intent.state = intent.step + 1, Intent.State.READY
             return
-        self._ends(intent, Intent.State.DONE, Item.State.APPLIED, intent.item.reason, "")
+        self._ends(intent, Intent.State.DONE, Item.State.APPLIED, "", "")
         self.counts["applied"] += 1
 
     def _ends(self, intent: Intent, state: str, item_state: str, reason: str, words: str) -> None:
@@ -234,7 +267,9 @@ def hold_unfit(run: Run, item: Item, error: VendorError) -> None:
     """Hold an item that cannot be said in the vendor's terms: nothing about it was sent."""
     with transaction.atomic():
         run.hold()
-        Item.objects.filter(pk=item.pk).update(state=Item.State.HELD, reason="unfit", words=error.words)
+        Item.objects.filter(pk=item.pk).update(state=Item.State.HELD, reason="unfit", words=_said(error))
+        begun = Intent.objects.filter(item=item, settled_at=None)
+        begun.update(state=Intent.State.REFUSED, settled_at=timezone.now())
         issues.open_issues([_refusal(run, item, error)])
         run.count({"held": 1})
 
@@ -248,15 +283,15 @@ def _refusal(run: Run, item: Item, error: VendorError) -> Issue:
         connection_id=run.flow.target_id,
         object=run.flow.target_object,
         where=f"{run.flow.name}: {item.record}",
-        words=f"{error.code}: {error.words}" if error.code else error.words,
+        words=f"{error.code}: {_said(error)}" if error.code else _said(error),
         explanation=error.explanation,
         advice=error.advice,
     )
 
 
-def _passing(error: VendorError) -> bool:
-    """Whether the vendor only put it off: nothing was done, and it may be sent again."""
-    return isinstance(error, TryLater | OutOfLimits)
+def _said(error: VendorError) -> str:
+    """The vendor's own words, where it had any."""
+    return error.words or error.explanation
 
 
 def _end(connection: UUID, object: str, external_id: str) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from integrations.records import issues
 from integrations.records.keep import Kept
 from integrations.records.models import Issue
 from integrations.sync.brakes import unusual
+from integrations.sync.calls import withdraw
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.reconcile import Totals
 from integrations.wire.errors import ConsentLost, OutOfLimits, TryLater, VendorError
-from plumbing.leases import LeaseLost
 from plumbing.slices import NotNow, after
 from tenants import audit
 
@@ -76,6 +76,8 @@ def _must_end_first(run: Run) -> Run | None:
         flow__rank__lt=run.flow.rank,
         state__in=(Run.State.QUEUED, Run.State.RUNNING),
         preview=False,
+        # Only those that came first: else one that runs every minute would keep this one from ever beginning.
+        created_at__lt=run.created_at,
     )
     return under_way.order_by("flow__rank").first()
 
@@ -84,17 +86,9 @@ def enter(run: Run, stage: str, words: str = "") -> None:
     """Say what the run is at, keep its lease, and stop where it was cancelled."""
     with transaction.atomic():
         run.renew(seconds=LEASE)
-        still_wanted(run)
+        run.check_wanted()
         run.stage, run.words = stage, words
         run.save(update_fields=("stage", "words"))
-
-
-def still_wanted(run: Run) -> None:
-    """Raises LeaseLost where a person has cancelled or stopped the run."""
-    with transaction.atomic():
-        state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
-    if state != Run.State.RUNNING:
-        raise LeaseLost(f"the run was {state} by a person")
 
 
 def counter(run: Run) -> Callable[[Kept], None]:
@@ -134,12 +128,10 @@ def check_safe(run: Run) -> None:
 def put_off(run: Run, *, at: datetime, why: str) -> Later:
     """Give the run back, to go on at `at`."""
     with transaction.atomic():
-        state = Run.objects.values_list("state", flat=True).get(pk=run.pk)
-        if state == Run.State.RUNNING:
-            run.wake_at, run.words = at, why
-            run.save(update_fields=("wake_at", "words"))
+        run.hold()
+        wanted = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(wake_at=at, words=why)
         run.release()
-    return Later(at if state == Run.State.RUNNING else None, why)
+    return Later(at if wanted else None, why)
 
 
 def interrupted(run: Run, error: VendorError) -> Later | Done:
@@ -148,14 +140,34 @@ def interrupted(run: Run, error: VendorError) -> Later | Done:
         return put_off(run, at=error.until, why=error.explanation)
     if isinstance(error, TryLater | OutOfLimits):
         return _back_off(run, error)
+    if isinstance(error, ConsentLost):
+        with transaction.atomic():
+            run.hold()
+            issues.open_issues([_failure(run, error)])
+            _leave(run, Run.State.RUNNING, words=f"{error.explanation} {error.advice}")
+        return Later(None, error.explanation)
+    return _fail(run, error)
+
+
+def broken(run: Run, error: Exception) -> Done:
+    """A fault of our own ends the run; its words may hold anything, so only its kind is shown, and the log has the rest."""
+    return _fail(
+        run,
+        VendorError(
+            code=type(error).__name__,
+            explanation="The run met a fault of this product, so it stopped; nothing was lost.",
+            advice=f"Tell your operator: the log has the details under run {run.pk}. The next run tries again.",
+        ),
+    )
+
+
+def _fail(run: Run, error: VendorError) -> Done:
     with transaction.atomic():
         run.hold()
         issues.open_issues([_failure(run, error)])
-        if isinstance(error, ConsentLost):
-            _leave(run, Run.State.RUNNING, words=f"waits until {error.advice}")
-            return Later(None, error.explanation)
         run.finished_at, run.colour = timezone.now(), Run.Colour.RED
         _leave(run, Run.State.FAILED, words=str(error))
+        withdraw(run)
         audit.record("run.failed", subject=run, data={"words": error.words, "explanation": error.explanation})
     return Done(Run.Colour.RED)
 
@@ -164,6 +176,7 @@ def _back_off(run: Run, error: VendorError) -> Later:
     """Wait as long as the vendor says, else twice as long each time, with jitter so that not all come at once."""
     run.tries += 1
     with transaction.atomic():
+        run.hold()
         Run.objects.filter(pk=run.pk).update(tries=run.tries)
     asked = getattr(error, "retry_after", None)
     usual = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(run.tries, 16))
@@ -194,6 +207,7 @@ def finish(run: Run, totals: Totals) -> Done:
         run.totals, run.finished_at = totals.as_json(), timezone.now()
         run.colour, words = _verdict(totals, held=held, unreadable=unreadable)
         _leave(run, Run.State.DONE, words=words)
+        issues.solve([issues.about("brake", run.flow_id), issues.about("flow", run.flow_id)])
         audit.record(
             "run.finished", subject=run, data={"colour": run.colour, "counts": run.counts, "totals": run.totals}
         )
@@ -209,6 +223,8 @@ def _verdict(totals: Totals, *, held: int, unreadable: int) -> tuple[str, str]:
 
 
 def _leave(run: Run, state: str, *, words: str = "") -> None:
+    """Write down how the run stands, unless a person has cancelled it meanwhile: then raises LeaseLost."""
+    run.check_wanted()
     run.state, run.words, run.stage, run.wake_at, run.leased_until = state, words, "", None, None
     run.save(
         update_fields=(
