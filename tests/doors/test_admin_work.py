@@ -280,10 +280,16 @@ def test_support_ends_when_its_time_is_over(ours: World, people: dict[str, User]
 # People
 
 
-def test_an_owner_adds_a_member_by_address(ours: World, visit: Visit) -> None:
+def test_an_owner_adds_a_member_by_address_who_then_chooses_a_password(
+    ours: World, visit: Visit, mailoutbox: Any, django_capture_on_commit_callbacks: Any
+) -> None:
     add = reverse("admin:access_membership_add")
     assert visit("admin").post(add, {"email": "new@example.com", "role": "owner"}).status_code == 403
-    assert visit("owner").post(add, {"email": "New@example.com", "role": "auditor"}).status_code == 302
+    with django_capture_on_commit_callbacks(execute=True):
+        assert visit("owner").post(add, {"email": "New@example.com", "role": "auditor"}).status_code == 302
+    assert [(mail.to, "/accounts/password/reset/key/" in mail.body) for mail in mailoutbox] == [
+        (["new@example.com"], True)
+    ]
     member = Membership.objects.get(user__email="new@example.com")
     assert (member.role, member.user.has_usable_password()) == ("auditor", False)
     assert "member.added" in verbs()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from smtplib import SMTPException
 from typing import Any
 
+from allauth.account.forms import ResetPasswordForm
+from allauth.core.context import request_context
 from django import forms
 from django.contrib import messages
 from django.contrib.admin import display
@@ -58,7 +61,7 @@ class CompanyPages(TenantPages):
 
 
 class MembershipForm(ServiceForm):
-    """A member by e-mail address; somebody new gets a user, and a password by “forgotten password”."""
+    """A member by e-mail address; somebody new gets a user, and a mail with a way to choose a password."""
 
     email = forms.EmailField(widget=widgets.UnfoldAdminEmailInputWidget())
 
@@ -87,7 +90,7 @@ class MembershipForm(ServiceForm):
 
 
 def user_of(email: str) -> User:
-    """The user of that address, made where there is none: they choose a password by the forgotten-password page."""
+    """The user of that address, made where there is none: see `invite`."""
     found = User.objects.filter(email__iexact=email).first()
     if found is not None:
         return found
@@ -95,6 +98,27 @@ def user_of(email: str) -> User:
     made.set_unusable_password()
     made.save()
     return made
+
+
+def invite(request: Any, user: User) -> None:
+    """Write to somebody who has no password yet how to choose one, once all this is saved."""
+    if user.has_usable_password():
+        return
+
+    def write() -> None:
+        form = ResetPasswordForm(data={"email": user.email})
+        try:
+            with request_context(request):
+                if form.is_valid():
+                    form.save(request)
+        except (OSError, SMTPException):
+            messages.warning(
+                request, f"The mail to {user.email} could not be sent; “Forgot your password?” does the same."
+            )
+        else:
+            messages.info(request, f"{user.email} gets a mail with a way to choose a password.")
+
+    transaction.on_commit(write)
 
 
 def _keep_an_owner(membership: Membership) -> None:
@@ -122,6 +146,11 @@ class MembershipPages(TenantPages):
     @display(description="e-mail")
     def address(self, membership: Membership) -> str:
         return membership.user.email
+
+    def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if not change:
+            invite(request, obj.user)
 
     def delete_model(self, request: Any, obj: Any) -> None:
         audit.record("member.removed", subject=obj, actor=request.user, data={"user": str(obj.user_id)})
@@ -234,7 +263,8 @@ def _add_first_owner(request: Any) -> None:
             raise ValidationError("This customer has members already; its owners add others.")
         member = Membership.objects.create(user=user_of(address), role=Role.OWNER)
         audit.record("member.added", subject=member, actor=request.user, data={"role": Role.OWNER, "first": True})
-    messages.success(request, f"{address} is the owner now, and chooses a password by “Forgotten your password?”.")
+    invite(request, member.user)
+    messages.success(request, f"{address} is the owner now.")
 
 
 site.register(Tenant, CompanyPages)
