@@ -67,7 +67,7 @@ def _wake_reconnected() -> None:
     """Let the runs go on that waited for a connection and whose connections both stand again."""
     with dispatch():
         waiting = Run.everywhere.filter(state=Run.State.RUNNING, wake_at=None, leased_until=None)
-        rows = list(waiting.values_list("tenant_id", "id")[:MOST])
+        rows = list(waiting.order_by("id").values_list("tenant_id", "id")[:MOST])
     usable = Connection.State.CONNECTED
     for tenant, runs in _by_tenant(rows).items():
         with tenant_scope(tenant), transaction.atomic():

@@ -149,16 +149,16 @@ def interrupted(run: Run, error: VendorError) -> Later | Done:
     return _fail(run, error)
 
 
+class OurFault(VendorError):
+    """The run met a fault of this product. Its words may hold anything, so only its kind is told; the log has the rest."""
+
+    usual_explanation = "The run met a fault of this product, so it stopped; nothing was lost."
+
+
 def broken(run: Run, error: Exception) -> Done:
-    """A fault of our own ends the run; its words may hold anything, so only its kind is shown, and the log has the rest."""
-    return _fail(
-        run,
-        VendorError(
-            code=type(error).__name__,
-            explanation="The run met a fault of this product, so it stopped; nothing was lost.",
-            advice=f"Tell your operator: the log has the details under run {run.pk}. The next run tries again.",
-        ),
-    )
+    """A fault of our own ends the run."""
+    advice = f"Tell your operator: the log has the details under run {run.pk}. The next run tries again."
+    return _fail(run, OurFault(code=type(error).__name__, advice=advice))
 
 
 def _fail(run: Run, error: VendorError) -> Done:
