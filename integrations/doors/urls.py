@@ -1,5 +1,7 @@
 """The addresses of the doors."""
 
+from django.shortcuts import redirect
+from django.templatetags.static import static
 from django.urls import path
 from django.views.generic import RedirectView
 
@@ -8,6 +10,7 @@ from integrations.doors.admin.connections import consent_given
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("favicon.ico", lambda request: redirect(static("tieout/icon.svg")), name="icon"),
     path("admin/", site.urls),
     # Registered with every vendor as the place to come back to: it never changes.
     path("connections/connected/", consent_given, name="consent_given"),

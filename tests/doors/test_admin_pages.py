@@ -155,6 +155,10 @@ def test_who_belongs_nowhere_is_not_let_in(visit: Callable[[str], Client]) -> No
     assert visit("nobody").get(reverse("admin:index"), follow=True).status_code == 403
 
 
+def test_the_filters_count_no_table_for_each_of_their_choices(ours: World, visit: Callable[[str], Client]) -> None:
+    assert "_facets" not in visit("owner").get(list_of(Record)).content.decode()
+
+
 def test_a_stranger_is_asked_to_sign_in(client: Client, db: None) -> None:
     answer = client.get(reverse("admin:integrations_flow_changelist"), follow=True)
     assert answer.redirect_chain[-1][0].startswith(reverse("account_login"))
