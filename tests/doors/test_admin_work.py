@@ -20,6 +20,7 @@ from tenants.access.models import Membership, SupportAccess, User
 from tenants.audit.models import Event
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
+from tests.conftest import Visitor
 from tests.doors.world import SECRET, World, list_of, url_of
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +87,33 @@ def test_pressing_run_twice_leads_to_the_run_that_is_under_way(ours: World, visi
     first, second = (browser.post(url_of(ours[Flow], "run")).url for _ in range(2))
     assert first == second
     assert Run.objects.filter(state="queued").count() == 1
+
+
+def test_a_flow_is_made_by_hand_between_ends_that_can_do_it(ours: World, visit: Visit) -> None:
+    add = reverse("admin:integrations_flow_add")
+    files, books = Connection.objects.get(name="Sales"), Connection.objects.get(name="Books")
+    told = FLOW | {
+        "name": "By hand", "source": files.pk, "source_object": "invoice", "target": books.pk, "target_object": "invoice",
+        "mapping": ours[Mapping].pk,
+    }  # fmt: skip
+    backwards = visit("admin").post(add, told | {"source": books.pk, "target": files.pk})
+    assert "writes nothing" in str(backwards.context["adminform"].form.errors["target_object"])
+    assert visit("admin").post(add, told).status_code == 302
+    assert Flow.objects.get(name="By hand").target == books
+
+
+def test_no_form_takes_an_object_of_another_tenant(ours: World, theirs: World, visit: Visit) -> None:
+    told = FLOW | {"name": "Across", "source": theirs[Connection].pk, "mapping": theirs[Mapping].pk}
+    answer = visit("admin").post(reverse("admin:integrations_flow_add"), told)
+    errors = answer.context["adminform"].form.errors
+    assert "Select a valid choice" in str(errors["source"])
+    assert "Select a valid choice" in str(errors["mapping"])
+
+
+def test_no_other_site_presses_a_button(ours: World, people: dict[str, User]) -> None:
+    browser = Visitor(enforce_csrf_checks=True)
+    browser.force_login(people["owner"])
+    assert browser.post(url_of(ours[Flow], "run")).status_code == 403
 
 
 def test_nothing_is_done_by_following_a_link(ours: World, visit: Visit) -> None:

@@ -17,6 +17,8 @@ LONGEST = 200_000  # characters of a body that a page shows
 
 
 class CallPages(TenantPages):
+    """One call with everything that went and came."""
+
     sortable_by = ()
     list_display = ("method", "path_shown", "purpose", "connection", "object", "state_shown", "status", "sent_at")
     list_display_links = ("method", "path_shown")

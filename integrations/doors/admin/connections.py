@@ -140,6 +140,8 @@ def _is_connected(connection: Connection) -> bool:
 
 
 class ConnectionPages(TenantPages):
+    """A tenant's places at its vendors. Secrets go in and never come out."""
+
     sees, manages, adds = "tenant.read", "connection.manage", True
     list_display = ("name", "vendor", "where_to", "state_shown", "company_name", "heard_at")
     search_fields = ("name",)
@@ -330,6 +332,8 @@ class VendorAppForm(forms.ModelForm):
 
 
 class VendorAppPages(OperatorPages):
+    """What the operator registered with vendors, for all tenants."""
+
     form = VendorAppForm
     adds = deletes = True
     list_display = ("vendor", "where_to", "client_id")

@@ -130,6 +130,8 @@ class FlowForm(ServiceForm):
 
 
 class FlowPages(TenantPages):
+    """What flows where, and the buttons that set it going."""
+
     form = type("FlowForm", (FlowForm,), _policy_fields())
     sees, manages, adds = "tenant.read", "flow.manage", True
     list_display = ("name", "source", "target", "brings", "when", "next_run_at", "is_on", "last_run")

@@ -49,6 +49,8 @@ class OpenFirst(SimpleListFilter):
 
 
 class IssuePages(TenantPages):
+    """What is open comes first; several can be settled at once."""
+
     list_display = ("words_shown", "where_shown", "code_shown", "times", "seen_at", "state_shown")
     list_filter = (OpenFirst, "connection", "flow")
     search_fields = ("words", "where")

@@ -15,6 +15,8 @@ from integrations.sync.services import retry
 
 
 class ItemPages(TenantPages):
+    """One item with its differences, before and after."""
+
     sortable_by = ()
     list_display = ("record", "flow", "operation", "state_shown", "words_shown", "decided_at")
     list_select_related = ("record", "flow", "run__flow")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -53,6 +53,8 @@ def _page(pages: ConnectionPages, show: Any) -> Any:
         connection = pages.get_queryset(request).filter(pk=object_id).first()
         if connection is None or connector(connection.connector).driver != "files":
             raise Http404("There is no such connection to files here.")
+        if not pages.has_view_permission(request, connection):
+            raise PermissionDenied
         note_support(request, connection)
         return show(pages, request, connection)
 
@@ -85,7 +87,7 @@ def confirm(pages: ConnectionPages, request: HttpRequest, connection: Connection
                 "answers": answers,
             }
     return pages.page(
-        request, "tieout/layout.html", connection, title=f"Files and layout of {connection}", url=pages.url, **context,
+        request, "tieout/layout.html", connection, title=f"Files and layout of {connection}", **context,
         upload_url=pages.url("upload", connection), back=pages.url("change", connection),
     )  # fmt: skip
 

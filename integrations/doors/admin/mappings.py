@@ -69,6 +69,8 @@ def form_for(mapping: Mapping) -> type[MappingForm]:
 
 
 class MappingPages(TenantPages):
+    """A mapping as a table of rules to read; its questions and changes as a form."""
+
     form = MappingForm
     sees, manages, adds = "tenant.read", "mapping.manage", True
     list_display = ("name", "kind_from", "kind_to", "template", "edition")
@@ -222,6 +224,8 @@ class ValueTableForm(ServiceForm):
 
 
 class ValueTablePages(TenantPages):
+    """What values are called at the target."""
+
     form = ValueTableForm
     fields = ("name", "lines")
     sees, manages, adds = "tenant.read", "mapping.manage", True

@@ -130,6 +130,8 @@ def _keep_an_owner(membership: Membership) -> None:
 
 
 class MembershipPages(TenantPages):
+    """Who belongs to the company, and as what; an owner decides."""
+
     form = MembershipForm
     fields = ("email", "role")
     sees, manages, adds, deletes = "tenant.read", "member.manage", True, True
@@ -191,6 +193,8 @@ class SupportForm(ServiceForm):
 
 
 class SupportPages(TenantPages):
+    """Who was let in to look; an access is given and ended, never changed."""
+
     form = SupportForm
     sees, manages, adds, deletes = "tenant.read", "support.manage", True, True
     list_display = ("user", "reason", "granted_by", "granted_at", "until")

@@ -43,6 +43,8 @@ class KindFilter(SimpleListFilter):
 
 
 class RecordPages(TenantPages):
+    """Every record that was read, and one with its life at both ends."""
+
     sortable_by = ()
     list_display = ("title_shown", "kind_shown", "connection", "external_id", "state_shown", "changed_at", "kept_at")
     list_display_links = ("title_shown",)

@@ -33,6 +33,8 @@ def is_over(run: Run) -> bool:
 
 
 class RunPages(TenantPages):
+    """One run live, and all of them with their colours. A run is never edited."""
+
     sees = "run.read"
     list_display = ("flow", "created_at", "state_shown", "colour_shown", "what", "started_by", "finished_at")
     list_select_related = ("flow",)

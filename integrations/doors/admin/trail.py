@@ -17,6 +17,8 @@ from tenants.audit.models import Event
 
 
 class EventPages(TenantPages):
+    """One event with its facts and a way to what it is about."""
+
     sees = "audit.read"
     sortable_by = ()
     list_display = ("at", "verb", "subject_shown", "actor_name")
