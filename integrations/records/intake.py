@@ -16,7 +16,7 @@ from integrations.connections import line
 from integrations.connections.models import Connection
 from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
-from integrations.records import absence
+from integrations.records import absence, issues
 from integrations.records.keep import Kept, keep
 from integrations.records.models import Stream
 from integrations.wire.message import Pending
@@ -91,6 +91,8 @@ def _sweep(
         absence.confirm(stream, connection, until=until, told=told)
     with transaction.atomic():
         stream.hold()
+        if stream.sweep_full and stream.sweep_started_at is not None:
+            issues.solve_unmet("unreadable", connection=connection, object=stream.object, since=stream.sweep_started_at)
         _end(stream, page)
 
 

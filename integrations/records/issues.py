@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
 
+from integrations.connections.models import Connection
 from integrations.records.models import Issue
 from plumbing.pages import write_page
 from tenants.scope import current_tenant_id
@@ -33,6 +35,12 @@ def solve(abouts: Collection[str]) -> None:
     """End the open issues about these things: they went well since."""
     now = timezone.now()
     Issue.objects.filter(state=Issue.State.OPEN, about__in=abouts).update(state=Issue.State.SOLVED, ended_at=now)
+
+
+def solve_unmet(code: str, *, connection: Connection, object: str, since: datetime) -> None:
+    """End the open issues of this code that were not met since: everything was read, and they were not there any more."""
+    standing = Issue.objects.filter(state=Issue.State.OPEN, code=code, connection=connection, object=object)
+    standing.filter(seen_at__lt=since).update(state=Issue.State.SOLVED, ended_at=timezone.now())
 
 
 def about(code: str, *parts: Any) -> str:
