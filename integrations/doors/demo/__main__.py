@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[3]
 WEB, SANDBOX = 8000, 8100
 SPEED = 20  # how many times faster than the vendors' their limits of rate run: real, but nobody has to wait long
 
+_claims: list[socket.socket] = []
+
 
 def main() -> int:
     asked = _arguments()
@@ -69,10 +71,19 @@ def _free(port: int) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", wanted))
+                found = int(probe.getsockname()[1])
+                _claim(found)
             except OSError:
                 continue
-            return int(probe.getsockname()[1])
+            return found
     raise SystemExit("No port is free on 127.0.0.1.")
+
+
+def _claim(port: int) -> None:
+    """Until a server listens on the port, another demo that starts just now would find it free, and ask our vendors."""
+    claim = socket.socket(socket.AF_UNIX)
+    claim.bind(f"\0tieout.demo.{port}")  # an abstract name: it is gone with this process, however that ends
+    _claims.append(claim)
 
 
 @contextmanager
