@@ -11,6 +11,7 @@ import pytest
 
 from integrations.connectors.files import samples
 from integrations.doors.demo import job
+from integrations.doors.demo.__main__ import free_port
 from integrations.sync.models import Flow, Run
 from integrations.sync.reconcile import Totals
 
@@ -70,3 +71,9 @@ def test_other_data_need_only_agree_with_itself(results):
 
     assert job.faults(other, None) == []
     assert job.faults([result("invoice", 7, "12.50", books="12.49")], None) != []
+
+
+def test_two_demos_that_start_at_once_get_ports_of_their_own():
+    wanted = free_port(0)  # claimed, though nobody listens there yet
+
+    assert free_port(wanted) != wanted

@@ -25,7 +25,7 @@ def main() -> int:
         # Other data is another demo: totals stay those of one file, and nothing is posted beside the sample.
         var = var / "demo" / asked.data.name.split(".")[0]
     with _alone(var):
-        web, sandbox = _free(asked.port or WEB), _free(SANDBOX)
+        web, sandbox = free_port(asked.port or WEB), free_port(SANDBOX)
         if asked.port and web != asked.port:
             raise SystemExit(f"Port {asked.port} is taken on 127.0.0.1: name another, or none.")
         os.environ |= {
@@ -64,7 +64,7 @@ def _file(name: str) -> Path:
     return path
 
 
-def _free(port: int) -> int:
+def free_port(port: int) -> int:
     """The port, or a free one where it is taken."""
     for wanted in (port, 0):
         with socket.socket() as probe:
