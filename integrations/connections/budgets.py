@@ -27,7 +27,7 @@ def spent(connection: Connection, limits: Limits, *, seconds: float, batch: bool
     try:
         yield
     finally:
-        _change(connection, lambda budget: end(budget, over_by))
+        _change(connection, lambda budget: end(limits, budget, timezone.now(), over_by, batch=batch))
 
 
 def too_many(connection: Connection, *, retry_after: float | None) -> None:

@@ -2,15 +2,17 @@
 
     at = next_call(limits, budget, now)            # the earliest moment; `now` = it may go
     budget = begin(limits, budget, now, over_by)   # it goes
-    budget = end(budget, over_by)                  # its answer is here
+    budget = end(limits, budget, now, over_by)     # its answer is here
     budget = slow_down(budget, now, retry_after)   # ... and it was "too many requests"
 
 Who keeps the budget and locks it is not our matter. A window slides: calls are counted in slices of it, a slice counts
-until all of it is older than the window, so that no window, wherever the vendor begins to count, ever holds more.
+until all of it is older than the window, so that no window, wherever the vendor begins to count, ever holds more. A call
+reaches the vendor somewhere between its beginning and its end, so it counts until its end is older than the window.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -50,12 +52,13 @@ class Limits:
 class Budget(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was spent of the limits, as plain values that can be kept anywhere; moments are seconds since 1970.
 
-    `used` holds for each window pairs of (slice, calls), oldest first. `under_way` holds for each call by when it is
-    over at the latest: one whose worker died frees its place then. `refusals` are those in a row, see `slow_down`.
+    `used` holds for each window pairs of (slice, calls), oldest first. `under_way` holds for each call when it began and
+    by when it is over at the latest: one whose worker died frees its place then. `refusals` are those in a row, see
+    `slow_down`.
     """
 
     used: dict[str, list[tuple[int, int]]] = {}
-    under_way: list[float] = []
+    under_way: list[tuple[float, float]] = []
     closed_until: float = 0.0
     refusals: int = 0
 
@@ -81,8 +84,8 @@ def next_call(limits: Limits, budget: Budget, now: datetime, *, batch: bool = Fa
     start = now.timestamp()
     at = max(start, budget.closed_until)
     for window in _windows(limits, batch):
-        at = max(at, _free_at(window, budget.used.get(window.name, []), start))
-    busy = sorted(moment for moment in budget.under_way if moment > at)
+        at = max(at, _free_at(window, [*budget.used.get(window.name, []), *_long_ones(window, budget, start)], start))
+    busy = sorted(over_by for _, over_by in budget.under_way if over_by > at)
     if len(busy) >= limits.at_once:
         at = busy[len(busy) - limits.at_once]
     return now if at <= start else datetime.fromtimestamp(at, UTC)
@@ -98,16 +101,23 @@ def begin(limits: Limits, budget: Budget, now: datetime, over_by: datetime, *, b
         calls = dict(kept)
         calls[current] = calls.get(current, 0) + 1
         used[window.name] = sorted(calls.items())
-    busy = [moment for moment in budget.under_way if moment > start]
-    return msgspec.structs.replace(budget, used=used, under_way=[*busy, over_by.timestamp()])
+    busy = [call for call in budget.under_way if call[1] > start]
+    return msgspec.structs.replace(budget, used=used, under_way=[*busy, (start, over_by.timestamp())])
 
 
-def end(budget: Budget, over_by: datetime) -> Budget:
-    """The budget when the call that was to be over by `over_by` is over."""
-    busy = list(budget.under_way)
-    if over_by.timestamp() in busy:
-        busy.remove(over_by.timestamp())
-    return msgspec.structs.replace(budget, under_way=busy)
+def end(limits: Limits, budget: Budget, now: datetime, over_by: datetime, *, batch: bool = False) -> Budget:
+    """The budget when the call that was to be over by `over_by` is over: from now on it counts by this moment."""
+    call = next((call for call in budget.under_way if call[1] == over_by.timestamp()), None)
+    if call is None:
+        return budget
+    busy, used = list(budget.under_way), dict(budget.used)
+    busy.remove(call)
+    for window in _windows(limits, batch):
+        calls = Counter(dict(used.get(window.name, [])))
+        calls[int(call[0] // window.slice)] -= 1
+        calls[int(now.timestamp() // window.slice)] += 1
+        used[window.name] = sorted((+calls).items())
+    return msgspec.structs.replace(budget, used=used, under_way=busy)
 
 
 def slow_down(budget: Budget, now: datetime, retry_after: float | None = None) -> Budget:
@@ -131,6 +141,13 @@ def _windows(limits: Limits, batch: bool) -> Iterator[_Window]:
             yield _Window(name, limit, seconds, slice_)
     if batch and limits.batches_per_minute is not None:
         yield _Window("batches_per_minute", limits.batches_per_minute, 60.0, 5.0)
+
+
+def _long_ones(window: _Window, budget: Budget, start: float) -> list[tuple[int, int]]:
+    """Calls under way that began longer ago than the window: they may reach the vendor only now."""
+    began = [int(begun // window.slice) for begun, over_by in budget.under_way if over_by > start]
+    long = sum(_drops_at(window, slice_) <= start for slice_ in began)
+    return [(int(start // window.slice), long)] if long else []
 
 
 def _free_at(window: _Window, used: list[tuple[int, int]], start: float) -> float:
