@@ -56,9 +56,9 @@ def save_mapping(mapping: Mapping, *, by: Any) -> Mapping:
     Raises ValidationError that names every rule that cannot be used.
     """
     effective = effective_rules(mapping)
-    found = faults(effective)
+    found = [str(fault) for fault in faults(effective)] + _unanswered(mapping, effective)
     if found:
-        raise ValidationError([str(fault) for fault in found])
+        raise ValidationError(found)
     mapping.kind_from, mapping.kind_to = effective.kind_from, effective.kind_to
     plain = rules.to_plain(effective)
     before = MappingEdition.objects.filter(mapping=mapping.pk, edition=mapping.edition).first()
@@ -73,6 +73,13 @@ def save_mapping(mapping: Mapping, *, by: Any) -> Mapping:
         "mapping.saved", subject=mapping, actor=by, data={"edition": mapping.edition, "changes": changed[:100]}
     )
     return mapping
+
+
+def _unanswered(mapping: Mapping, effective: rules.Rules) -> list[str]:
+    """The questions that the rules still ask: without an answer nothing may run."""
+    labels = questions(mapping.template) if mapping.template is not None else {}
+    asked = (name for name, needed in rules.questions_of(effective).items() if needed)
+    return [f"{labels[name].label if name in labels else name}: this needs an answer." for name in sorted(asked)]
 
 
 def effective_rules(mapping: Mapping) -> rules.Rules:

@@ -17,7 +17,7 @@ from tenants.scope import tenant_scope
 
 pytestmark = pytest.mark.django_db
 
-HARD = ["plain", 'quotes " and \' and \\', "braces {a,b} NULL", "", "line\nbreak\ttab", "œ€漢🙂", "%s %b"]
+HARD = ["plain", "quotes \" and ' and \\", "braces {a,b} NULL", "", "line\nbreak\ttab", "œ€漢🙂", "%s %b"]
 
 
 def test_texts_and_json_come_back_as_they_went(tenant: Tenant) -> None:
