@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -39,12 +40,13 @@ from integrations.sync.decide import (
 from integrations.sync.fields import comparable, restore, store
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
-from plumbing.pages import write_page
+from plumbing.pages import update_page, write_page
 from tenants import audit
 from tenants.models import Tenant
 from tenants.scope import current_tenant_id
 
 Operation, State = Item.Operation, Item.State
+SAYS = ("state", "reason", "words", "feed_no")  # what an open item says of its record
 
 
 def propose(run: Run, records: Sequence[Record], *, position: int | None = None) -> None:
@@ -239,12 +241,8 @@ class _Page:
             self._write_preview()
             return
         now = timezone.now()
-        open_before = Item.objects.filter(
-            flow=self.flow, record__in=[item.record_id for item in self.items], state__in=Item.OPEN
-        )
-        open_before.update(state=State.SUPERSEDED, ended_at=now)
+        self._supersede(now)
         self._link_recognised()
-        write_page(self.items)
         write_page(
             [
                 Agreement(
@@ -265,6 +263,23 @@ class _Page:
         issues.solve([issues.about("held", self.flow.pk, record) for record in fine])
         for item in self.items:
             self.counts[item.operation if item.state == State.PLANNED else item.state] += 1
+
+    def _supersede(self, now: datetime) -> None:
+        """Put the new items in the place of those that were open; one that would say the same again goes on instead."""
+        records = [item.record_id for item in self.items]
+        open_before = Item.objects.filter(flow=self.flow, record__in=records, state__in=Item.OPEN)
+        standing = {row.pop("record_id"): row for row in open_before.values("pk", "record_id", *SAYS)}
+        going_on, fresh = [], []
+        for item in self.items:
+            old = standing.get(item.record_id, {})
+            if item.state in (State.HELD, State.WAITING) and all(old.get(name) == getattr(item, name) for name in SAYS):
+                item.pk = old["pk"]
+                going_on.append(item)
+            else:
+                fresh.append(item)
+        open_before.exclude(pk__in=[item.pk for item in going_on]).update(state=State.SUPERSEDED, ended_at=now)
+        update_page(going_on, "run", "edition", "wanted", "target_id", "decided_at")
+        write_page(fresh)
 
     def _write_preview(self) -> None:
         """What would be done, to be looked at: nothing else moves."""

@@ -375,6 +375,18 @@ def test_the_feed_position_moves_with_the_items_and_never_backwards(shop: Toy, b
         assert flow.position == Stream.objects.get(connection=flow.source, object="customer").feed_no
 
 
+def test_what_waits_run_after_run_is_one_item_and_not_one_more_each_time(shop: Toy, books: Toy, bring: Bring) -> None:
+    shop.put("invoice", "1", **document("1001", customer={"external_id": "c"}))
+    shop.put("invoice", "2", **document("1002", customer={"external_id": "d"}))
+    flow = bring("invoice")
+    runs = [run_one(flow) for _ in range(4)]
+
+    assert [run.colour for run in runs] == ["amber"] * 4
+    with transaction.atomic():
+        assert Item.objects.count() == 2
+        assert {item.run_id for item in Item.objects.all()} == {runs[-1].pk}
+
+
 def test_a_flow_knows_its_place_in_the_order(bring: Bring) -> None:
     customers, invoices = bring("customer"), bring("invoice")
 
