@@ -91,7 +91,7 @@ def _sweep(
         absence.confirm(stream, connection, until=until, told=told)
     with transaction.atomic():
         stream.hold()
-        if stream.sweep_full and stream.sweep_started_at is not None:
+        if (stream.sweep_full or page.whole) and stream.sweep_started_at is not None:
             issues.solve_unmet("unreadable", connection=connection, object=stream.object, since=stream.sweep_started_at)
         _end(stream, page)
 

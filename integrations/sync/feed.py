@@ -35,6 +35,14 @@ def left_over(run: Run) -> Sequence[Record]:
         return list(Record.objects.filter(pk__in=ids).order_by("feed_no"))
 
 
+def overtaken(run: Run) -> Sequence[Record]:
+    """A page of records of this run about which something else was done, here or there, while ours was on its way."""
+    with transaction.atomic():
+        late = Item.objects.filter(run=run, state=Item.State.WAITING, reason__in=("stale", "overtaken"))
+        ids = list(late.order_by("pk").values_list("record_id", flat=True)[:PAGE])
+        return list(Record.objects.filter(pk__in=ids).order_by("feed_no"))
+
+
 def changes(run: Run) -> tuple[Sequence[Record], int]:
     """The next page of records that changed at the source, and how far into the feed it reaches."""
     with transaction.atomic():

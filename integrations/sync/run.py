@@ -10,7 +10,8 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from django.db import OperationalError
+from django.db import OperationalError, transaction
+from django.utils import timezone
 
 from integrations.records.intake import freshen
 from integrations.sync import calls, feed, plan, reconcile, settle, stages
@@ -20,6 +21,8 @@ from integrations.sync.stages import Done, Later
 from integrations.wire.errors import VendorError
 from plumbing.leases import LeaseLost
 from plumbing.slices import NotNow, check_time
+
+MOST_ROUNDS = 3  # what is overtaken more often than this waits for the next run
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,8 @@ def carry_out(run: Run, *, until: datetime) -> Later | Done:
             return stages.end_preview(run)
         stages.check_safe(run)
         apply(run, until)
+        while decide_again(run, until):
+            apply(run, until)
         stages.enter(run, "adding up")
         return stages.finish(run, reconcile.of_run(run, until=until))
     except Exception as error:  # whatever it is, it is written down with the run: nothing stops silently
@@ -89,6 +94,19 @@ def apply(run: Run, until: datetime) -> None:
         check_time(until)
         conclude(run, call)
     calls.wait_for_the_lost(run)
+
+
+def decide_again(run: Run, until: datetime) -> bool:
+    """Read the target once more and decide anew what was changed there while ours was on its way; False: nothing was."""
+    records = feed.overtaken(run)
+    if not records or run.counts.get("decided_again", 0) >= MOST_ROUNDS:
+        return False
+    stages.enter(run, "deciding again")
+    freshen(run.flow.target, run.flow.target_object, since=timezone.now(), until=until, told=stages.counter(run))
+    plan.propose(run, records)
+    with transaction.atomic():
+        run.count({"decided_again": 1})
+    return True
 
 
 def next_call(run: Run) -> Call | None:

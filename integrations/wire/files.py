@@ -5,7 +5,7 @@ It knows no vendor. Its requests are
                  since (a mark), page (a token), keys (JSON list: only these), limit,
                  edition (whatever else decides what is made of the rows: another one makes every row news)
   LIST <folder>  params: pattern
-and its answers are JSON: {"state", "files", "documents" or "groups", "problems", "next", "mark"}.
+and its answers are JSON: {"state", "files", "documents" or "groups", "problems", "next", "mark", "whole"}.
 
 A file is known by its content (sha256). A mark is the digest of all files in their order; so the same files again are
 no news, and a sweep reads on from the state in which it began.
@@ -78,7 +78,7 @@ def _read(request: Request, folder: "Folder", pattern: str, *, spool: Path, dead
         fresh = rows.fresh(state, since=params.get("since"))
         keys = msgspec.json.decode(params["keys"], type=list[str]) if "keys" in params else None
         limit = int(params.get("limit", "500"))
-        answer: dict[str, Any] = {"state": state, "mark": state}
+        answer: dict[str, Any] = {"state": state, "mark": state, "whole": fresh is None}
         if not place and keys is None:
             answer["files"] = rows.files(state)
             troubles += rows.troubles(state, fresh=fresh)

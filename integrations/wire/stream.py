@@ -54,6 +54,7 @@ class Page:
 
     `next` is the token of the next page; None ends the sweep. `mark` is the vendor's clock at this answer less the
     stream's overlap, in the vendor's words: the first page's mark of a sweep becomes the next sweep's `since`.
+    `whole`: the sweep tells everything, although it may have been asked only for what changed.
     """
 
     raws: Sequence[dict[str, Any]]
@@ -61,6 +62,7 @@ class Page:
     problems: Sequence[Problem] = ()
     next: str | None = None
     mark: str | None = None
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)

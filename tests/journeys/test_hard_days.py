@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -280,12 +281,11 @@ def test_an_invoice_that_was_edited_between_our_reading_and_our_writing_keeps_bo
     real = calls.prepare
 
     def meanwhile(*args: object) -> object:
+        monkeypatch.undo()
         quickbooks.change("Invoice", theirs["Id"], {"CustomerMemo": {"value": "Thank you"}}, realm)
         return real(*args)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(calls, "prepare", meanwhile)
-        run_one(ready)
+    monkeypatch.setattr(calls, "prepare", meanwhile)
     run = run_one(ready)
 
     assert run.colour == "green"
@@ -344,3 +344,36 @@ def test_a_worker_that_is_killed_again_and_again_brings_every_sale_once(
         run.refresh_from_db()
     assert run.colour == "green"
     assert numbers(quickbooks, ready) == ["1001", "1002", "1003"]
+
+
+def test_a_row_that_was_corrected_in_its_file_is_no_issue_any_more(
+    flows: dict[str, Flow], exchange: Path, quickbooks: QuickBooksOnline
+) -> None:
+    put(exchange, row("1001"), row("1002", price="many"))
+    runs = run_all(flows)
+    assert runs["invoice"].colour == "amber"
+    with transaction.atomic():
+        (issue,) = Issue.objects.filter(state=Issue.State.OPEN, object="invoice")
+    assert "line 3" in issue.where
+
+    put(exchange, row("1001"), row("1002", price="2.00"))
+    runs = run_all(flows)
+
+    assert {name: run.colour for name, run in runs.items()} == dict.fromkeys(runs, "green")
+    assert numbers(quickbooks, flows["invoice"]) == ["1001", "1002"]
+    with transaction.atomic():
+        assert not Issue.objects.filter(state=Issue.State.OPEN).exists()
+
+
+def test_another_file_leaves_the_issues_of_the_first_open(
+    flows: dict[str, Flow], exchange: Path, quickbooks: QuickBooksOnline
+) -> None:
+    first = put(exchange, row("1001"), row("1002", price="many"))
+    os.utime(first, (1_700_000_000, 1_700_000_000))
+    run_all(flows)
+    put(exchange, row("1003"), name="second.csv")
+
+    runs = run_all(flows)
+
+    assert runs["invoice"].colour == "amber"
+    assert numbers(quickbooks, flows["invoice"]) == ["1001", "1003"]

@@ -197,12 +197,26 @@ def test_a_record_that_changed_under_us_is_read_and_decided_again(shop: Toy, boo
     # Somebody edits another field between our reading and our writing.
     books.answers = [None, lambda: books.put("customer", "100", email="new@example.test")]
 
-    run_one(flow)
     run = run_one(flow)
 
     assert run.colour == "green"
     row = books.rows["customer"]["100"]
     assert (row["phone"], row["email"]) == ("2", "new@example.test")
+
+
+def test_a_record_that_always_changes_under_us_does_not_keep_the_run_going_for_ever(
+    shop: Toy, books: Toy, bring: Bring
+) -> None:
+    shop.put("customer", "1", name="Ann")
+    books.refuse["Ann"] = "stale"
+    flow = bring("customer")
+
+    run = run_one(flow)
+
+    assert run.colour == "amber"
+    assert run.counts["decided_again"] == 3
+    books.refuse.clear()
+    assert run_one(flow).colour == "green"
 
 
 def test_what_was_voided_at_the_source_is_voided_once(shop: Toy, books: Toy, bring: Bring) -> None:

@@ -59,6 +59,7 @@ class Files(Dialect):
             problems=[*_troubles(stream.name, content["problems"], layout), *problems],
             next=content["next"],
             mark=content["mark"],
+            whole=content["whole"],
         )
 
     def whoami(self, site: Site) -> Request:
