@@ -1,13 +1,14 @@
 """An index of the rooms: where each table of the platform's main application stands."""
 
 from integrations.connections.models import Budget, Connection, VendorApp
-from integrations.crosswalk.models import Identity, Link, Origin
+from integrations.crosswalk.models import Apart, Identity, Link, Origin
 from integrations.mapping.models import Agreement, Mapping, MappingEdition, Template, ValueTable
 from integrations.records.models import Issue, Record, SearchTerm, Stream
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
 
 __all__ = (
     "Agreement",
+    "Apart",
     "Budget",
     "Call",
     "CallIntent",

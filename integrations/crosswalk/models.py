@@ -49,6 +49,18 @@ class Link(TenantOwned):
         return f"{self.connection} {self.object} {self.external_id}"
 
 
+class Apart(TenantOwned):
+    """A person's word that nobody at a connection is this identity, whoever looks like it there."""
+
+    identity = TenantForeignKey(Identity, on_delete=models.CASCADE)
+    connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
+    object = models.SlugField(max_length=60)
+    said_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (models.UniqueConstraint(fields=("tenant", "identity", "connection", "object"), name="one_word"),)
+
+
 class Origin(TenantOwned):
     """What was made from what: an invoice from a purchase order, a summary from sales. One thing in each role."""
 

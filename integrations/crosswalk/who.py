@@ -9,7 +9,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from integrations.connections.models import Connection
-from integrations.crosswalk.models import Identity, Link, Origin
+from integrations.crosswalk.models import Apart, Identity, Link, Origin
 from plumbing.pages import write_page
 from tenants.scope import current_tenant_id
 
@@ -65,6 +65,15 @@ def link(names: Mapping[str, UUID], *, at: Connection, object: str, how: Link.Ho
             if identity not in taken
         ],
         unique=ONE_NAME,
+    )
+
+
+def apart(identities: Collection[UUID], *, at: Connection, object: str) -> set[UUID]:
+    """Those of which a person said that nobody there is one of them."""
+    return set(
+        Apart.objects.filter(connection=at, object=object, identity__in=identities).values_list(
+            "identity_id", flat=True
+        )
     )
 
 

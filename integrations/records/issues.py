@@ -10,22 +10,30 @@ from django.utils import timezone
 
 from integrations.connections.models import Connection
 from integrations.records.models import Issue
-from plumbing.pages import write_page
+from plumbing.pages import update_page, write_page
 from tenants.scope import current_tenant_id
 
 
 def open_issues(issues: Iterable[Issue]) -> None:
-    """Open these issues; one that is open already about the same thing is brought up to date and counted again."""
+    """Open these issues; one that stands already about the same thing is brought up to date and counted again.
+
+    One that a person ignored stays ignored for as long as it says the same.
+    """
     now = timezone.now()
     latest = {issue.about: issue for issue in issues}
     if not latest:
         return
-    standing = list(Issue.objects.filter(state=Issue.State.OPEN, about__in=latest).select_for_update())
-    for old in standing:
-        new = latest.pop(old.about)
+    told = Issue.objects.filter(about__in=latest, state__in=(Issue.State.OPEN, Issue.State.IGNORED)).select_for_update()
+    met = []
+    for old in told.order_by("-seen_at"):
+        new = latest.get(old.about)
+        if new is None or (old.state == Issue.State.IGNORED and old.words != new.words):
+            continue
+        del latest[old.about]
         old.where, old.words, old.explanation, old.advice = new.where, new.words, new.explanation, new.advice
         old.times, old.seen_at = old.times + 1, now
-    Issue.objects.bulk_update(standing, ("where", "words", "explanation", "advice", "times", "seen_at"))
+        met.append(old)
+    update_page(met, "where", "words", "explanation", "advice", "times", "seen_at")
     for issue in latest.values():
         issue.tenant_id, issue.seen_at, issue.opened_at = current_tenant_id(), now, now
     write_page(list(latest.values()))

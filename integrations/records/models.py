@@ -84,7 +84,8 @@ class SearchTerm(TenantOwned):
     record = TenantForeignKey(Record, on_delete=models.CASCADE)
     connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
     object = models.SlugField(max_length=60)
-    term = models.CharField(max_length=200)
+    # In the order of its bytes, so that a prefix is a range whatever the database's own language is.
+    term = models.CharField(max_length=200, db_collation="C")
 
     class Meta(TenantOwned.Meta):
         constraints = (models.UniqueConstraint(fields=("tenant", "record", "term"), name="one_term"),)

@@ -75,6 +75,7 @@ class Hold:
 
     reason: str
     words: str
+    candidates: Sequence[str] = ()
 
 
 Change = Create | Update | Void | Skip | Hold
@@ -97,9 +98,8 @@ SKIPS = {
 def decide(wanted: Fields, match: Match, agreed: Agreed | None, policy: Policy) -> Change:
     """What to do about a live source record whose mapped fields are `wanted`."""
     if match.candidates:
-        return Hold(
-            "several_candidates", f"more than one record there could be this one: {', '.join(match.candidates)}"
-        )
+        words = f"it cannot be told who this is there: {', '.join(match.candidates)} could be, and not for sure"
+        return Hold("several_candidates", words, match.candidates)
     if match.target_id is None:
         return Create() if "create" in policy.may else Skip("no_creates")
     if match.gone:

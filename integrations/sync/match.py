@@ -36,8 +36,9 @@ def find(flow: Flow, records: Sequence[Record], wanted: Mapping[str, Fields]) ->
     )
     identities = target_identities(flow, known)
     linked = who.names(set(identities.values()), at=flow.target, object=flow.target_object)
+    settled = linked.keys() | who.apart(set(identities.values()), at=flow.target, object=flow.target_object)
     strangers = {
-        name: wanted[name] for name, identity in identities.items() if identity not in linked and name in wanted
+        name: wanted[name] for name, identity in identities.items() if identity not in settled and name in wanted
     }
     candidates = _candidates(flow, strangers)
     recognised = _recognised(candidates)

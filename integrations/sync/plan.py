@@ -216,8 +216,9 @@ class _Page:
                 if reason == "same_already" and found.holds is not None:
                     mapped = self.wanted[name]
                     self.agreements[item.identity_id] = (mapped, {key: found.holds.get(key) for key in mapped})
-            case Hold(reason, words):
+            case Hold(reason, words, candidates):
                 item.state, item.reason, item.words = State.HELD, reason, words
+                item.candidates = list(candidates)
                 self.issues.append(self._issue(record, reason, words))
         self.items.append(item)
 
@@ -319,7 +320,7 @@ class _Page:
 
 
 ADVICE: Mapping[str, str] = {
-    "several_candidates": "Open the record, compare the candidates and link the right one, or let a new one be created.",
+    "several_candidates": "Open the item, compare the candidates and say which one it is, or that it is none of them.",
     "cannot_be_mapped": "Add the missing value to the value table, or correct the mapping; it is decided again by itself.",
     "mapping_incomplete": "Add a rule or a default for the field that is named; it is decided again by itself.",
     "condition_undecided": "Complete the record, or make the condition say what holds where the field is empty.",

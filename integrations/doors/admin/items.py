@@ -10,6 +10,8 @@ from django.http import HttpRequest
 from integrations.doors.admin import finding
 from integrations.doors.admin.base import Button, TenantPages, badge, to_page
 from integrations.doors.admin.site import site
+from integrations.records.models import Record
+from integrations.sync.matching import keep_apart, link_by_hand
 from integrations.sync.models import Intent, Item
 from integrations.sync.services import retry
 
@@ -31,6 +33,9 @@ class ItemPages(TenantPages):
     buttons = (
         Button(name="retry", label="Try again", verb="issue.settle", icon="replay", look="primary",
                shown=lambda item: item.state == Item.State.HELD),
+        Button(name="apart", label="None of these: make it there", verb="match.decide", icon="person_add",
+               shown=lambda item: _is_doubtful(item)),
+        Button(name="link", label="Link", verb="match.decide", shown=lambda item: False),  # beside each candidate
     )  # fmt: skip
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
@@ -52,13 +57,32 @@ class ItemPages(TenantPages):
 
     def panel(self, request: HttpRequest, item: Item) -> dict[str, Any]:
         return {
+            "candidates": self._candidates(request, item),
+            "link_url": self.url("link", item),
             "facts": [("State", badge(item.state, item.get_state_display())), ("Record", to_page(item.record))],
             "differences": item.differences,
-            "panel_template": "tieout/differences.html",
+            "panel_template": "tieout/item.html",
         }
+
+    def _candidates(self, request: HttpRequest, item: Item) -> list[Record]:
+        """Who the record could be at the target, for those who may say so."""
+        if not _is_doubtful(item) or not self.allows(request, "match.decide"):
+            return []
+        there = Record.objects.filter(connection=item.flow.target, object=item.flow.target_object)
+        return list(there.filter(external_id__in=item.candidates).order_by("external_id"))
+
+    def do_link(self, request: HttpRequest, item: Item) -> None:
+        link_by_hand(item, request.POST.get("target_id", ""), by=request.user)
+
+    def do_apart(self, request: HttpRequest, item: Item) -> None:
+        keep_apart(item, by=request.user)
 
     def do_retry(self, request: HttpRequest, item: Item) -> None:
         retry(item, by=request.user)
+
+
+def _is_doubtful(item: Item) -> bool:
+    return item.state == Item.State.HELD and bool(item.candidates)
 
 
 class IntentPages(TenantPages):
