@@ -15,6 +15,8 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from integrations.canonical import codec
@@ -26,7 +28,7 @@ from integrations.records.terms import terms, title
 from integrations.wire.errors import ShapeError, VendorError
 from integrations.wire.stream import Gone, Page, Problem
 from integrations.wire.stream import Stream as Facts
-from plumbing.pages import write_page
+from plumbing.pages import update_page, write_page
 
 LONGEST_ID = 300
 PLACE = "@place"  # where a payload was found (file and lines): told, but no part of what it says
@@ -63,7 +65,8 @@ class _Keeper:
         self.now = timezone.now()
         self.kept = Kept()
         self.changed: dict[str, Record] = {}
-        self.moved: dict[str, Record] = {}
+        self.lost: dict[str, Record] = {}
+        self.moved: set[str] = set()
         self.terms: list[SearchTerm] = []
         self.issues: list[Issue] = []
         self.solved: list[str] = []
@@ -150,7 +153,8 @@ class _Keeper:
             row.state, row.merged_into = each.how, each.into or ""
             row.read_at, row.kept_at = self.read_at, self.now
             self._move(row)
-            self.changed[external_id] = row
+            if external_id not in self.changed:
+                self.lost[external_id] = row
             self.kept.counts[each.how] += 1
 
     def complain(self, problems: Iterable[Problem]) -> None:
@@ -166,22 +170,29 @@ class _Keeper:
         columns = (str(field.column) for field in Record._meta.concrete_fields)
         update = [column for column in columns if column not in FIRST]
         write_page(list(self.changed.values()), unique=UNIQUE, update=update)
+        update_page(list(self.lost.values()), "state", "merged_into", "read_at", "kept_at", "feed_no")
         SearchTerm.objects.filter(record__in={each.record_id for each in self.terms}).delete()
         write_page(self.terms)
-        if self.stream.sweep_full and self.seen:
-            self._rows(self.seen).exclude(sweep=self.stream.sweep).update(sweep=self.stream.sweep)
-        if self.confirmed:
-            self._rows(self.confirmed).filter(read_at__lt=self.read_at).update(read_at=self.read_at)
+        self._note_as_met()
         issues.open_issues(self.issues)
         if self.solved:
             issues.solve(self.solved)
         Stream.objects.filter(pk=self.stream.pk).update(feed_no=self.stream.feed_no)
 
+    def _note_as_met(self) -> None:
+        """Unchanged records were read too: an older page must not overwrite them, and a full sweep has met them."""
+        met = {"sweep": self.stream.sweep} if self.stream.sweep_full else {}
+        if self.confirmed:
+            self._rows(self.confirmed).update(read_at=Greatest(F("read_at"), Value(self.read_at)), **met)
+        others = set(self.seen) - self.changed.keys() - set(self.confirmed)
+        if met and others:
+            self._rows(others).update(**met)
+
     def _move(self, row: Record) -> None:
         if row.external_id not in self.moved:
             self.stream.feed_no += 1
             row.feed_no = self.stream.feed_no
-            self.moved[row.external_id] = row
+            self.moved.add(row.external_id)
 
     def _rows(self, external_ids: Iterable[str]) -> Any:
         return Record.objects.filter(
@@ -189,7 +200,8 @@ class _Keeper:
         )
 
     def _held(self, external_ids: Iterable[str]) -> dict[str, Record]:
-        return {row.external_id: row for row in self._rows(external_ids)} if external_ids else {}
+        # Without the payloads: their hashes tell whether anything is new.
+        return {row.external_id: row for row in self._rows(external_ids).defer("raw")} if external_ids else {}
 
     def _terms(self, row: Record, record: Canonical) -> list[SearchTerm]:
         place = {"connection_id": row.connection_id, "object": row.object}
