@@ -332,11 +332,16 @@ def _still_right(run: Run, items: Sequence[Item]) -> list[Item]:
             connection=flow.target_id, object=flow.target_object, identity__in=identities, settled_at=None
         ).values_list("identity_id", flat=True)
     )
-    overtaken = [
-        item.pk
-        for item in items
-        if item.identity_id in unsettled or (item.operation == Item.Operation.CREATE and item.identity_id in named)
-    ]
+    held = Record.objects.filter(connection=flow.target_id, object=flow.target_object, external_id__in=named.values())
+    seen = dict(held.values_list("external_id", "raw_hash"))
+
+    def is_overtaken(item: Item) -> bool:
+        name = named.get(item.identity_id)
+        if item.operation == Item.Operation.CREATE:
+            return name is not None
+        return seen.get(name or "", "") != item.target_seen
+
+    overtaken = [item.pk for item in items if item.identity_id in unsettled or is_overtaken(item)]
     Item.objects.filter(pk__in=overtaken).update(
         state=Item.State.WAITING, reason="overtaken", words="something else was done about this record in between"
     )

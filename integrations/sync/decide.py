@@ -25,6 +25,7 @@ class Match:
     candidates: Sequence[str] = ()
     holds: Fields | None = None  # what the target says now, in canonical fields; None where it was never read
     gone: str = ""  # how the target's record went away, if it did
+    seen: str = ""  # the digest of the target's record as it was looked at
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,4 +110,4 @@ def _match(target_id: str, row: Record | None, kind: str) -> Match:
     if row is None:
         return Match(target_id)
     holds = comparable(codec.to_plain(codec.decode(kind, row.canonical.encode())))
-    return Match(target_id, holds=holds, gone="" if row.state == Record.State.LIVE else row.state)
+    return Match(target_id, holds=holds, gone="" if row.state == Record.State.LIVE else row.state, seen=row.raw_hash)

@@ -153,6 +153,8 @@ class Item(TenantOwned):
     fields = models.JSONField(default=list)
     differences = models.JSONField(default=list)
     target_id = models.CharField(max_length=300, blank=True)
+    # The digest of the target's record as it was when this was decided: another one there asks for another decision.
+    target_seen = models.CharField(max_length=64, blank=True)
     # Who it could be at the target, where that cannot be told.
     candidates = models.JSONField(default=list)
     # The source changed again while this was being applied: decide anew once it is settled.

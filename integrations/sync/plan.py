@@ -196,6 +196,7 @@ class _Page:
             edition=self.mapping.edition,
             wanted=self.encoded.get(name, ""),
             target_id=found.target_id or "",
+            target_seen=found.seen,
             decided_at=timezone.now(),
         )
         match change:

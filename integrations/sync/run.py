@@ -32,11 +32,12 @@ def carry_out(run: Run, *, until: datetime) -> Later | Done:
     if not stages.begin(run):
         return Later(None, "another worker is at it, or it has ended")
     try:
-        read_both_ends(run, until)
-        plan_changes(run, until)
-        if run.preview:
-            return stages.end_preview(run)
-        stages.check_safe(run)
+        if not run.approved_by:  # what a person has approved is applied as it was planned
+            read_both_ends(run, until)
+            plan_changes(run, until)
+            if run.preview:
+                return stages.end_preview(run)
+            stages.check_safe(run)
         apply(run, until)
         while decide_again(run, until):
             apply(run, until)
@@ -44,24 +45,6 @@ def carry_out(run: Run, *, until: datetime) -> Later | Done:
         return stages.finish(run, reconcile.of_run(run, until=until))
     except Exception as error:  # whatever it is, it is written down with the run: nothing stops silently
         return what_now(run, error)
-
-
-def what_now(run: Run, error: Exception) -> Later | Done:
-    """What it means for a run that something came up: later, wait for a person, or the end."""
-    try:
-        match error:
-            case LeaseLost():
-                raise error
-            case NotNow():
-                return stages.put_off(run, at=error.at, why=error.why)
-            case VendorError():
-                return stages.interrupted(run, error)
-            case OperationalError():  # the database's own trouble passes; the sweep finds the run again
-                raise error
-        log.error("run %s failed", run.pk, exc_info=error)
-        return stages.broken(run, error)
-    except LeaseLost as lost:
-        return Later(None, str(lost))
 
 
 def read_both_ends(run: Run, until: datetime) -> None:
@@ -135,3 +118,21 @@ def conclude(run: Run, call: Call) -> None:
         calls.send(run, call)
     if call.state == Call.State.ANSWERED:
         settle.settle(run, call)
+
+
+def what_now(run: Run, error: Exception) -> Later | Done:
+    """What it means for a run that something came up: later, wait for a person, or the end."""
+    try:
+        match error:
+            case LeaseLost():
+                raise error
+            case NotNow():
+                return stages.put_off(run, at=error.at, why=error.why)
+            case VendorError():
+                return stages.interrupted(run, error)
+            case OperationalError():  # the database's own trouble passes; the sweep finds the run again
+                raise error
+        log.error("run %s failed", run.pk, exc_info=error)
+        return stages.broken(run, error)
+    except LeaseLost as lost:
+        return Later(None, str(lost))

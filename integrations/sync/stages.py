@@ -104,8 +104,6 @@ def counter(run: Run) -> Callable[[Kept], None]:
 
 def check_safe(run: Run) -> None:
     """Stop for a person where the plan looks like an accident. Raises NotNow with no time to go on at."""
-    if run.approved_by:
-        return
     with transaction.atomic():
         planned = dict(
             Item.objects.filter(run=run, state=Item.State.PLANNED)

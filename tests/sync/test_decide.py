@@ -54,7 +54,11 @@ CASES = [
         Match(candidates=("7", "8")),
         None,
         USUAL,
-        Hold("several_candidates", "more than one record there could be this one: 7, 8"),
+        Hold(
+            "several_candidates",
+            "it cannot be told who this is there: 7, 8 could be, and not for sure",
+            candidates=("7", "8"),
+        ),
     ),
     case("nothing-new", HERE, there(), AGREED, USUAL, Skip("nothing_new")),
     case("one-field-changed", NEWS, there(), AGREED, USUAL, changed("name", "Ann", "Anna")),

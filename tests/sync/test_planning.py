@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from integrations.crosswalk.models import Link
 from integrations.mapping.services import save_mapping
+from integrations.records.intake import freshen
 from integrations.records.models import Record, Stream
+from integrations.sync import calls
 from integrations.sync.models import Call, Flow, Item, Run
 from integrations.sync.services import approve_run, cancel_run, retry, save_flow, start_run
 from integrations.sync.stages import Done, Later
@@ -143,7 +147,9 @@ def test_two_that_it_could_be_are_a_question_and_never_a_guess(shop: Toy, books:
     assert run_one(flow).colour == "amber"
 
     assert not books.sent
-    assert open_issues() == [("several_candidates", "more than one record there could be this one: 7, 8")]
+    assert open_issues() == [
+        ("several_candidates", "it cannot be told who this is there: 7, 8 could be, and not for sure")
+    ]
 
 
 def test_two_records_that_could_be_the_same_one_there_are_a_question(shop: Toy, books: Toy, bring: Bring) -> None:
@@ -202,6 +208,29 @@ def test_a_record_that_changed_under_us_is_read_and_decided_again(shop: Toy, boo
     assert run.colour == "green"
     row = books.rows["customer"]["100"]
     assert (row["phone"], row["email"]) == ("2", "new@example.test")
+
+
+def test_a_change_there_that_is_read_after_we_planned_is_not_overwritten(
+    shop: Toy, books: Toy, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.put("customer", "1", name="Ann", phone="1")
+    flow = bring("customer")
+    run_one(flow)
+    shop.put("customer", "1", phone="2")
+    real = calls.prepare
+
+    def meanwhile(run: Run, items: list[Item]) -> Call | None:
+        monkeypatch.setattr(calls, "prepare", real)
+        books.put("customer", "100", phone="3")
+        now = timezone.now()
+        freshen(flow.target, "customer", since=now, until=now + timedelta(minutes=1))  # for another flow
+        return real(run, items)
+
+    monkeypatch.setattr(calls, "prepare", meanwhile)
+
+    assert run_one(flow).colour == "amber"
+    assert books.rows["customer"]["100"]["phone"] == "3"
+    assert [code for code, _ in open_issues()] == ["both_changed"]
 
 
 def test_a_record_that_always_changes_under_us_does_not_keep_the_run_going_for_ever(
@@ -319,10 +348,12 @@ def test_a_brake_stops_for_a_person_and_goes_on_as_planned_when_approved(shop: T
     assert isinstance(go_on(run), Later)
     assert [code for code, _ in open_issues()] == ["brake"]
 
+    shop.put("customer", "late", name="Nobody looked at")
     approve_run(run, by=None)
     assert go_on(run) == Done("green")
-    assert len(names(books)) == 3
+    assert names(books) == ["Customer 0", "Customer 1", "Customer 2"]
     assert open_issues() == []
+    assert run_one(flow).counts["applied"] == 1
 
 
 def test_a_run_that_is_cancelled_sends_nothing_more_and_the_next_decides_anew(

@@ -65,8 +65,7 @@ def test_a_page_costs_the_same_however_many_records_it_holds(
     run_one(bring("customer"))
     flow = bring("invoice", policy={"match": [["number"]]})
     costs: dict[int, int] = {}
-    for start, number in ((0, 10), (1000, 200)):
-        # Run once before, so that what is read once a process is not counted.
+    for start, number in ((0, 5), (500, 10), (1000, 200)):  # the first, because some things are read once a process
         invoices(shop, range(start, start + number))
         with monkeypatch.context() as patch:
             counts: list[int] = []
@@ -74,7 +73,6 @@ def test_a_page_costs_the_same_however_many_records_it_holds(
             assert run_one(flow).counts["applied"] == number
         costs[number] = max(counts)
 
-    # Temporary tables are made once a session, so that later pages may cost less, never more.
     assert costs[200] <= costs[10]
 
 

@@ -394,3 +394,22 @@ def test_an_item_tells_how_it_ended(shop: Toy, books: Toy, bring: Bring) -> None
         item = Item.objects.get()
     assert item.target_id == "100"
     assert item.ended_at is not None
+
+
+def test_a_vendor_that_is_down_is_left_alone_longer_each_time_and_forgiven_when_it_is_back(
+    shop: Toy, books: Toy, bring: Bring
+) -> None:
+    customers(shop, 1)
+    run = start_run(bring("customer"), by="test")
+    waits = []
+    for _ in range(6):
+        shop.answers = [{"error": "unclear"}]
+        outcome = go_on(run)
+        assert isinstance(outcome, Later)
+        assert outcome.at is not None
+        waits.append((outcome.at - timezone.now()).total_seconds())
+
+    assert waits[0] < 5
+    assert 60 < waits[-1] < 130
+    assert go_on(run) == Done("green")
+    assert run.tries == 0
