@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from integrations.wire.connector import Done, Failed, Outcome
-from integrations.wire.errors import ContractBroken, TryLater
+from integrations.wire.errors import ContractBroken, ShapeError, TryLater
 from integrations.wire.stream import Stream
 
 from .faults import error_of, fault_in
@@ -18,11 +18,15 @@ def outcome_of(body: Mapping[str, Any], stream: Stream) -> Outcome:
     if fault is not None:
         return Failed(error=error_of(fault))
     entity = body.get(stream.at)
-    if not isinstance(entity, dict) or not entity.get("Id"):
+    if not isinstance(entity, dict):
+        return Failed(error=unanswered())
+    try:
+        external_id = stream.shape.external_id(entity)
+    except ShapeError:
         return Failed(error=unanswered())
     if entity.get("status") == "Deleted":  # all that is left of it is its id
-        return Done(external_id=entity["Id"])
-    return Done(external_id=entity["Id"], version=entity.get("SyncToken"), raw=entity)
+        return Done(external_id=external_id)
+    return Done(external_id=external_id, version=entity.get("SyncToken"), raw=entity)
 
 
 def unanswered() -> TryLater:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from integrations.canonical import Record
+from integrations.canonical import Record, Refund
 from integrations.canonical.documents import Document
 from integrations.wire.connector import Write
 from integrations.wire.errors import Refused, VendorError
@@ -13,6 +13,8 @@ from integrations.wire.site import Site
 from integrations.wire.stream import Stream
 
 from .booking import is_bundle
+from .methods import with_method_ids
+from .queries import bare
 from .quirks import mark_in, mark_of, with_mark
 from .requirements import refusal_of
 
@@ -27,7 +29,9 @@ def bodies_for(stream: Stream, writes: Sequence[Write], site: Site) -> list[Body
 def body_for(stream: Stream, write: Write, site: Site) -> Body | VendorError:
     """What is sent for one write, or why it cannot be sent; the same for the same write and site."""
     try:
-        if write.operation == "create":
+        if stream.facts.get("by_day"):
+            body = _rate(stream, write, site)
+        elif write.operation == "create":
             body = _creation(stream, write, site)
         else:
             body = _identity(write)
@@ -54,12 +58,12 @@ def _creation(stream: Stream, write: Write, site: Site) -> Body:
 
 def _changes(stream: Stream, write: Write, site: Site) -> Body:
     only = set(write.only)
-    # Lines are replaced whole, and read by the tax mode beside them.
-    if only & {"lines", "discount_total", "charge_total", "line_amounts"} and issubclass(
-        stream.shape.record_type, Document
-    ):
-        only |= {"lines", "line_amounts"}
     record = _prepared(write)
+    # Lines are replaced whole, and read by the tax mode beside them.
+    if only & {"lines", "discount_total", "charge_total", "line_amounts"} and isinstance(record, Document | Refund):
+        only |= {"lines", "line_amounts"}
+        if write.raw is not None and any(is_bundle(line) for line in record.lines):
+            _refuse_changed_bundles(stream.shape.read(write.raw), record)
     body = (
         stream.shape.write(record, only=only) if write.raw is None else stream.shape.patch(write.raw, record, only=only)
     )
@@ -69,7 +73,16 @@ def _changes(stream: Stream, write: Write, site: Site) -> Body:
     return _for_company(_emptied(body, write.raw or {}), site)
 
 
-def _refuse_changed_bundles(there: Document, wanted: Document) -> None:
+def _rate(stream: Stream, write: Write, site: Site) -> Body:
+    """A rate is said whole each time, for a day and a currency: it has neither id nor version."""
+    body = stream.shape.write(_prepared(write))
+    home = site.settings.get("home_currency")
+    if home and body.get("TargetCurrencyCode") != home:
+        raise ValueError(f"QuickBooks keeps rates into {home}, the home currency of its company, only")
+    return body
+
+
+def _refuse_changed_bundles(there: Document | Refund, wanted: Document | Refund) -> None:
     known = {line.external_id: line for line in there.lines if is_bundle(line)}
     for line in wanted.lines:
         was = known.get(line.external_id)
@@ -87,7 +100,7 @@ def _identity(write: Write) -> Body:
     version = write.version or (write.raw or {}).get("SyncToken")
     if write.external_id is None or version is None:
         raise ValueError("its QuickBooks id or version is not known: it has to be read first")
-    return {"Id": write.external_id, "SyncToken": version}
+    return {"Id": bare(write.external_id), "SyncToken": version}
 
 
 def _for_company(body: Body, site: Site) -> Body:
@@ -98,7 +111,8 @@ def _for_company(body: Body, site: Site) -> Body:
     currency = body.get("CurrencyRef")
     if isinstance(currency, Mapping) and currency.get("value") == site.settings.get("home_currency"):
         left_out |= {"CurrencyRef", "ExchangeRate"}
-    return {name: value for name, value in body.items() if name not in left_out}
+    kept: Body = with_method_ids({name: value for name, value in body.items() if name not in left_out}, site)
+    return kept
 
 
 # Only a text can be emptied, by "": a sparse update takes a missing member as unchanged, and has no null.

@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from integrations.canonical import Bill, Line, PurchaseOrder, Ref, round_to_minor
+from integrations.canonical import Bill, Line, PurchaseOrder, Ref, Refund, round_to_minor
 from integrations.canonical.documents import Document
 
-D = TypeVar("D", bound=Document)
+Booked = Document | Refund
+D = TypeVar("D", bound=Booked)
 
 SHIPPING_ITEM = "SHIPPING_ITEM_ID"
 """The item that stands for freight in every company (memory)."""
@@ -50,7 +51,7 @@ def told(document: D) -> D:
     return replace(document, lines=[_told_line(line, document) for line in document.lines])
 
 
-def _told_line(line: Line, document: Document) -> Line:
+def _told_line(line: Line, document: Booked) -> Line:
     if line.gross_amount is not None and not line.gross_amount and line.net_amount:
         return replace(line, gross_amount=None)  # some answers say 0 for "not told" (recorded)
     if document.line_amounts != "inclusive" or line.gross_amount is None or not line.quantity:
@@ -58,7 +59,7 @@ def _told_line(line: Line, document: Document) -> Line:
     return replace(line, unit_price=_stepped(line.gross_amount / line.quantity))
 
 
-def _booked_line(line: Line, document: Document, place: int) -> Line:
+def _booked_line(line: Line, document: Booked, place: int) -> Line:
     if line.line_type == "text":
         return line
     if is_bundle(line):
@@ -94,7 +95,7 @@ def is_plain_discount(line: Line) -> bool:
     return line.line_type == "discount" and line.item is None
 
 
-def _booked_discount(line: Line, document: Document, place: int) -> Line:
+def _booked_discount(line: Line, document: Booked, place: int) -> Line:
     if line.net_amount is not None:
         return line
     if line.discount_amount is not None:

@@ -1,4 +1,4 @@
-"""QuickBooks Online: the facts. Its language is in `dialect`, its records in `shapes`, `documents` and `payments`."""
+"""QuickBooks Online: the facts. Its language is in `dialect`, its records in `shapes` and the tables beside it."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from integrations.wire.limits import Limits
 from integrations.wire.shape import Shape
 from integrations.wire.stream import Operation, Stream
 
+from .deposits import DEPOSIT
 from .dialect import QuickBooksDialect
+from .dimensions import CLASS, DEPARTMENT
 from .documents import CREDIT_NOTE, INVOICE, QUOTE, SALES_RECEIPT, total_of
 from .journals import JOURNAL_ENTRY, debits_of
-from .payments import PAYMENT
+from .payments import BILL_PAYMENT, PAYMENT
 from .purchases import BILL, PURCHASE_ORDER
+from .rates import EXCHANGE_RATE
+from .refunds import REFUND
 from .shapes import ACCOUNT, CUSTOMER, ITEM, PAYMENT_TERM, TAX_RATE, VENDOR
 
 _OAUTH = "https://oauth.platform.intuit.com/oauth2/v1/tokens/bearer"
@@ -33,15 +37,19 @@ _VOID_BY_UPDATE = {"operation": "update", "include": "void"}
 _BATCHED: Mapping[str, Any] = {"batch": 30, "settle_seconds": 300}
 
 
-def _list(name: str, entity: str, shape: Shape[Any], *, named_by: str, page: str = "") -> Stream:
+def _list(
+    name: str, entity: str, shape: Shape[Any], *, named_by: str, page: str = "", kind: str = "", label: str = ""
+) -> Stream:
     """A stream of list entries: hidden when inactive, never deleted, found again by their name."""
     return Stream(
         name,
+        kind=kind,
+        label=label,
         shape=shape,
         path=entity.lower(),
         at=entity,
         writes=_KEEPS,
-        facts={"list": True, "found_by": (named_by,), "page": page},
+        facts={"list": True, "found_by": (named_by,), "unique": named_by, "page": page},
         **_WHOLE,
         **_BATCHED,
     )
@@ -54,10 +62,16 @@ def _transaction(
     *,
     page: str,
     found_by: tuple[str, ...] = ("DocNumber",),
+    unique: str = "DocNumber",
+    reference: str = "",
     void: Mapping[str, str] | None = None,
     total: Callable[[dict[str, Any]], Decimal] = total_of,
 ) -> Stream:
-    """A stream of transactions: found again by our mark, deletions told by the change feed; `void` is how to ask for one."""
+    """A stream of transactions: found again by our mark, deletions told by the change feed.
+
+    `found_by` is what can be asked for, `unique` what only one of them has, `reference` what else tells a person that
+    two are the same. `void` is how to ask for one.
+    """
     return Stream(
         name,
         shape=shape,
@@ -65,7 +79,14 @@ def _transaction(
         at=entity,
         writes=_DELETES if void is None else _VOIDS,
         total=total,
-        facts={"transaction": True, "found_by": found_by, "page": page, "void": void},
+        facts={
+            "transaction": True,
+            "found_by": found_by,
+            "unique": unique,
+            "reference": reference,
+            "page": page,
+            "void": void,
+        },
         **_WHOLE,
         **_BATCHED,
     )
@@ -118,13 +139,26 @@ CONNECTOR = Connector(
         _list("customer", "Customer", CUSTOMER, named_by="DisplayName", page="customerdetail?nameId"),
         _list("vendor", "Vendor", VENDOR, named_by="DisplayName", page="vendordetail?nameId"),
         _list("item", "Item", ITEM, named_by="Name"),
+        _list("class", "Class", CLASS, named_by="Name", kind="dimension"),
+        _list("location", "Department", DEPARTMENT, named_by="Name", kind="dimension"),
+        Stream(
+            "exchange_rate",
+            shape=EXCHANGE_RATE,
+            path="exchangerate",
+            at="ExchangeRate",
+            writes=_KEEPS,
+            facts={"by_day": True, "found_by": ("SourceCurrencyCode", "AsOfDate")},
+            page_size=1000,
+            fetch_batch=30,
+        ),
         _transaction("quote", "Estimate", QUOTE, page="estimate?txnId"),
         _transaction("invoice", "Invoice", INVOICE, page="invoice?txnId", void={"operation": "void"}),
         _transaction("sales_receipt", "SalesReceipt", SALES_RECEIPT, page="salesreceipt?txnId", void=_VOID_BY_UPDATE),
         _transaction("credit_note", "CreditMemo", CREDIT_NOTE, page="creditmemo?txnId"),
+        _transaction("refund", "RefundReceipt", REFUND, page="refundreceipt?txnId"),
         _transaction("purchase_order", "PurchaseOrder", PURCHASE_ORDER, page="purchaseorder?txnId"),
         # Two vendors may use the same number.
-        _transaction("bill", "Bill", BILL, page="bill?txnId", found_by=("DocNumber", "VendorRef")),
+        _transaction("bill", "Bill", BILL, page="bill?txnId", found_by=("DocNumber", "VendorRef"), unique=""),
         _transaction("journal_entry", "JournalEntry", JOURNAL_ENTRY, page="journal?txnId", total=debits_of),
         # A payment has no number that can be asked for.
         _transaction(
@@ -133,8 +167,21 @@ CONNECTOR = Connector(
             PAYMENT,
             page="recvpayment?txnId",
             found_by=("CustomerRef", "TxnDate"),
+            unique="",
+            reference="PaymentRefNum",
             void=_VOID_BY_UPDATE,
         ),
+        # Its number is the cheque's, which another bank account has as well.
+        _transaction(
+            "bill_payment",
+            "BillPayment",
+            BILL_PAYMENT,
+            page="billpayment?txnId",
+            found_by=("DocNumber", "VendorRef"),
+            unique="",
+            void=_VOID_BY_UPDATE,
+        ),
+        _transaction("deposit", "Deposit", DEPOSIT, page="deposit?txnId", found_by=("TxnDate",), unique=""),
     ),
     dialect=QuickBooksDialect(),
     settings=(
@@ -154,12 +201,23 @@ CONNECTOR = Connector(
             name="home_currency",
             label="Home currency",
             required=False,
+            default="",
             help="Three letters. Documents in it are sent without a currency, as companies with one currency want it.",
+        ),
+        Setting(
+            name="payment_methods",
+            label="Payment methods",
+            kind="json",
+            required=False,
+            default={},
+            help='Which entry of the company\'s list is meant by our words, by its id: {"cash": "1", "check": "2"}. '
+            "Words: cash, check, card, bank_transfer, direct_debit, wallet, credit, other. Without it no method is sent.",
         ),
     ),
     can=(
-        "Reads and writes customers, vendors, items, accounts, terms, estimates, invoices, sales receipts, credit memos, "
-        "payments, purchase orders, bills and journal entries; reads tax codes.",
+        "Reads and writes customers, vendors, items, accounts, terms, classes, locations, exchange rates, estimates, "
+        "invoices, sales receipts, credit memos, refund receipts, payments, purchase orders, bills, bill payments, "
+        "deposits and journal entries; reads tax codes.",
         "Sees deletions of the last 30 days, voids, and entries made inactive.",
         "Sends up to 30 records in one call, and finds its own documents again after a lost answer.",
     ),
@@ -167,7 +225,8 @@ CONNECTOR = Connector(
         "Drafts: a document posts to the ledger when it is made.",
         "Sales orders and statistical entries: QuickBooks Online has none.",
         "Deleting customers, items or accounts: they are made inactive.",
-        "Voiding credit memos, making bundles, or changing the currency of a customer.",
+        "Vendor credits are not records of their own: a bill payment names those that it uses.",
+        "Voiding credit memos, refunds and deposits, making bundles, or changing the currency of a customer.",
         "Booking before the closing date of the books.",
     ),
 )

@@ -22,8 +22,10 @@ from .answers import batch_answers, batch_rows, joined, one_void_a_call, outcome
 from .bodies import bodies_for, body_for
 from .documents import is_void
 from .faults import body_of, error_of, fault_in
-from .queries import MOST_ROWS, literal, literals, select, with_inactive
+from .methods import with_method_name
+from .queries import MOST_ROWS, bare, literal, literals, select, with_inactive
 from .quirks import earlier, mark_in, mark_of
+from .rates import one_rate
 
 MINOR_VERSION = "75"
 LONGEST_REQUEST = 120.0
@@ -82,7 +84,9 @@ class QuickBooksDialect(Dialect):
             return Page(raws=joined(batch_rows(body)), mark=mark)
         if cursor.page == DELETIONS:
             return _deletions(stream, body, mark)
-        rows = [_with_currency(row, stream, site) for row in rows_of(body, stream.at)]
+        if cursor.page == "fetch" and stream.facts.get("by_day"):
+            return Page(raws=[row for rows in batch_rows(body).values() for row in rows], mark=mark)
+        rows = [with_method_name(_with_currency(row, stream, site), site) for row in rows_of(body, stream.at)]
         if cursor.page == "fetch":
             return Page(raws=rows, mark=mark)
         if len(rows) >= stream.page_size:
@@ -94,7 +98,10 @@ class QuickBooksDialect(Dialect):
         return Page(raws=rows, next=DELETIONS, mark=mark)
 
     def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
-        wanted = f"Id in {literals(external_ids)}"
+        if stream.facts.get("by_day"):
+            queries = [_of(stream, *one_rate(external_id)) for external_id in external_ids]
+            return self._batch(site, [{"bId": str(place), "Query": query} for place, query in enumerate(queries)])
+        wanted = f"Id in {literals([bare(external_id) for external_id in external_ids])}"
         if stream.facts.get("joined"):
             return self._batch(site, tax_queries(wanted))
         return self._get(site, "query", query=_of(stream, wanted))
@@ -196,7 +203,7 @@ class QuickBooksDialect(Dialect):
         if not page or not site.addresses.app:
             return None
         # Without the company's id the page of whichever company is open would come up (the parameter: memory).
-        return f"{site.addresses.app}/{page}={external_id}&deeplinkcompanyid={_realm(site)}"
+        return f"{site.addresses.app}/{page}={bare(external_id)}&deeplinkcompanyid={_realm(site)}"
 
     # --- requests ---
 
@@ -282,8 +289,8 @@ def _with_currency(row: dict[str, Any], stream: Stream, site: Site) -> dict[str,
 
 
 def _look_up(stream: Stream, write: Write, site: Site) -> str:
-    if write.operation != "create":
-        return _of(stream, f"Id = {literal(write.external_id or '')}")
+    if write.operation != "create" and not stream.facts.get("by_day"):
+        return _of(stream, f"Id = {literal(bare(write.external_id or ''))}")
     body = body_for(stream, write, site)
     if isinstance(body, VendorError):
         return _of(stream, "Id = '0'")  # it can never have been sent; `found` says why
@@ -298,7 +305,7 @@ def _plain(value: Any) -> str:
 
 
 def _recognised(stream: Stream, write: Write, rows: Sequence[dict[str, Any]], site: Site) -> Outcome | None:
-    if write.operation == "create":
+    if write.operation == "create" or stream.facts.get("by_day"):
         return _made(stream, write, rows, site)
     row = rows[0] if rows else None
     if write.operation == "delete":
@@ -326,15 +333,32 @@ def _made(stream: Stream, write: Write, rows: Sequence[dict[str, Any]], site: Si
         return outcome_of({stream.at: ours[0]}, stream)
     if len(rows) >= MOST_ROWS:
         raise ContractBroken(explanation="QuickBooks lists more than can be looked through: nobody can tell.")
-    (name, *more) = stream.facts["found_by"]
-    if not rows or more or not body.get(name):
+    theirs = _somebody_elses(stream, body, rows)
+    if theirs is None:
         return None
     return Failed(
         error=Duplicate(
-            body[name],
-            explanation=f"QuickBooks has a {stream.label.lower()} {body[name]!r} that was not made by this.",
+            theirs,
+            explanation=f"QuickBooks has a {stream.label.lower()} {theirs!r} that was not made by this.",
         )
     )
+
+
+def _somebody_elses(stream: Stream, body: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """The name or number by which one of these rows is taken for what was to be made, though it is not marked as ours.
+
+    A payment has no number: there it is one of the same amount and reference that carries no mark at all, which may be
+    ours with its note rewritten by a person.
+    """
+    name: str | None = body.get(stream.facts.get("unique", ""))
+    if name:
+        return name if rows else None
+    reference: str | None = body.get(stream.facts.get("reference", ""))
+    if not reference:
+        return None
+    same = {stream.facts["reference"]: reference, "TotalAmt": body["TotalAmt"]}
+    alike = [row for row in rows if _holds(row, same) and mark_in(row.get("PrivateNote")) is None]
+    return reference if alike else None
 
 
 def _holds(theirs: Any, sent: Any) -> bool:

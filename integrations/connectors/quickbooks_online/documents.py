@@ -9,15 +9,17 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from integrations.canonical import CreditNote, Invoice, Line, Quote, SalesReceipt
+from integrations.canonical import CreditNote, Invoice, Line, Quote, Refund, SalesReceipt
 from integrations.canonical.documents import Document
 from integrations.wire.shape import F, Fixed, LineEdit, Lines, Shape
 
 from .booking import SHIPPING_ITEM, booked, is_bundle, is_plain_discount, told
+from .dimensions import tags
+from .methods import method
 from .quirks import without_mark
-from .shapes import ENTITY, NOISE, Payload, address, address_noise, member, ref, refers, to_ref
+from .shapes import ENTITY, NOISE, Payload, address, address_noise, member, ref, refers
 
-D = TypeVar("D", bound=Document)
+D = TypeVar("D", bound=Document | Refund)
 
 
 class DocumentShape(Shape[D]):
@@ -48,23 +50,6 @@ def kind(detail_type: str) -> Any:
 
 def _sales_line_type(raw: Payload) -> str:
     return "shipping" if member(raw, "SalesItemLineDetail.ItemRef.value") == SHIPPING_ITEM else "item"
-
-
-def tags(where: str) -> F:
-    """The class and the location (Department at the API) that a document or line is tagged with."""
-    prefix = f"{where}." if where else ""
-    kinds = (("class", f"{prefix}ClassRef"), ("location", f"{prefix}DepartmentRef"))
-
-    def read(payload: Payload) -> list[Payload] | None:
-        found = [(kind, member(payload, path)) for kind, path in kinds]
-        return [{"type": kind, "value": ref(value)} for kind, value in found if value] or None
-
-    def write(record: Any) -> Payload:
-        values = {tag.type: to_ref(tag.value) for tag in record.dimensions}
-        members = {path.rpartition(".")[2]: values[kind] for kind, path in kinds if kind in values}
-        return {where: members} if where and members else members
-
-    return F("dimensions", "", read=read, write=write, uses=tuple(path for _, path in kinds))
 
 
 def _discount_amount(amount: Decimal) -> Decimal:
@@ -117,7 +102,7 @@ _ITEM_LINE = Lines(
         refers("tax_rate", "SalesItemLineDetail.TaxCodeRef"),
         refers("account", "SalesItemLineDetail.ItemAccountRef", write=None),
         F("service_on", "SalesItemLineDetail.ServiceDate"),
-        tags("SalesItemLineDetail"),
+        tags("SalesItemLineDetail", "class"),
     ),
 )
 
@@ -200,7 +185,7 @@ def _line_amounts(payload: Payload) -> str:
     return _TAX_MODES.get(str(payload.get("GlobalTaxCalculation")), "exclusive")
 
 
-def _to_tax_mode(document: Document) -> Payload:
+def _to_tax_mode(document: Document | Refund) -> Payload:
     return {"GlobalTaxCalculation": _TAX_MODES_WRITTEN[document.line_amounts]}
 
 
@@ -255,30 +240,36 @@ def total_of(payload: Mapping[str, Any]) -> Decimal:
     return Decimal(payload["TotalAmt"])
 
 
+CURRENCY: tuple[F, ...] = (
+    F("currency", "CurrencyRef.value", uses=("CurrencyRef.name",)),
+    F("exchange_rate", "ExchangeRate"),
+)
+TAX_MODE = F("line_amounts", "", read=_line_amounts, write=_to_tax_mode, uses=("GlobalTaxCalculation",))
+MEMO = F("memo", "PrivateNote", read=without_mark)
+
 # What every document says, whoever it goes to; its lines come between.
 HEAD: tuple[F, ...] = (
     F("number", "DocNumber"),
     F("issued_on", "TxnDate"),
-    F("currency", "CurrencyRef.value", uses=("CurrencyRef.name",)),
-    F("exchange_rate", "ExchangeRate"),
-    F("line_amounts", "", read=_line_amounts, write=_to_tax_mode, uses=("GlobalTaxCalculation",)),
-    F("memo", "PrivateNote", read=without_mark),
+    *CURRENCY,
+    TAX_MODE,
+    MEMO,
     refers("payment_term", "SalesTermRef"),
     *address("shipping_address", "ShipAddr"),
-    tags(""),
 )
-TOTALS: tuple[F, ...] = (
+SUMS: tuple[F, ...] = (
     F("subtotal", "", read=_subtotal, write=None),
     F("discount_total", "", read=_discount_total, write=None),
     F("tax_total", "TxnTaxDetail.TotalTax", write=None),
     F("taxes", "", read=_taxes, write=None, uses=("TxnTaxDetail.TaxLine",)),
-    F("total", "TotalAmt", write=None),
 )
+TOTALS: tuple[F, ...] = (*SUMS, F("total", "TotalAmt", write=None))
 STATUS = F("status", "", read=_status, write=None)
 DOCUMENT_NOISE = (*NOISE, *address_noise("BillAddr", "ShipAddr", "VendorAddr"), "HomeBalance", "HomeTotalAmt")
 
 _SALES_HEAD: tuple[F | Fixed | Lines, ...] = (
     *HEAD,
+    tags("", "class", "location"),
     refers("customer", "CustomerRef"),
     F("customer_note", "CustomerMemo.value"),
     *address("billing_address", "BillAddr"),
@@ -293,6 +284,7 @@ _OWED: tuple[F | Fixed | Lines, ...] = (
 INVOICE = DocumentShape(
     Invoice,
     **ENTITY,
+    edition=2,
     ignore=DOCUMENT_NOISE,
     fields=(
         *_SALES_HEAD,
@@ -305,6 +297,7 @@ INVOICE = DocumentShape(
 CREDIT_NOTE = DocumentShape(
     CreditNote,
     **ENTITY,
+    edition=2,
     ignore=(*DOCUMENT_NOISE, "Balance"),
     fields=(
         *_SALES_HEAD,
@@ -313,22 +306,36 @@ CREDIT_NOTE = DocumentShape(
     ),
 )
 
-_QUOTE_STATUSES = {"Pending": "sent", "Accepted": "accepted", "Closed": "invoiced", "Rejected": "declined"}
+_QUOTE_STATUSES = {
+    "Pending": "sent",
+    "Accepted": "accepted",
+    "Closed": "invoiced",
+    "Converted": "invoiced",
+    "Rejected": "declined",
+}
+# Drafts, expired and void ones have no word there: the day says what has expired.
+_QUOTE_STATUSES_WRITTEN = {"sent": "Pending", "accepted": "Accepted", "invoiced": "Closed", "declined": "Rejected"}
 
 
 def _quote_status(payload: Payload) -> str:
     return _QUOTE_STATUSES.get(str(payload.get("TxnStatus")), "unknown")
 
 
+def _to_quote_status(quote: Quote) -> Payload:
+    theirs = _QUOTE_STATUSES_WRITTEN.get(quote.status)
+    return {"TxnStatus": theirs} if theirs else {}
+
+
 QUOTE = DocumentShape(
     Quote,
     **ENTITY,
+    edition=2,
     ignore=DOCUMENT_NOISE,
     fields=(
         *_SALES_HEAD,
         F("expires_on", "ExpirationDate"),
         F("accepted_on", "AcceptedDate"),
-        F("status", "", read=_quote_status, write=None),
+        F("status", "", read=_quote_status, write=_to_quote_status),
     ),
 )
 
@@ -340,10 +347,12 @@ def _receipt_status(payload: Payload) -> str:
 SALES_RECEIPT = DocumentShape(
     SalesReceipt,
     **ENTITY,
+    edition=2,
     ignore=(*DOCUMENT_NOISE, "Balance"),
     fields=(
         *_SALES_HEAD,
         refers("deposit_account", "DepositToAccountRef"),
+        method(),
         F("method_reference", "PaymentRefNum"),
         F("status", "", read=_receipt_status, write=None),
     ),

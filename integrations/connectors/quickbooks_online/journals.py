@@ -12,7 +12,8 @@ from typing import Any
 from integrations.canonical import JournalEntry, JournalLine
 from integrations.wire.shape import F, Fixed, Lines, Shape
 
-from .documents import is_void, put_lines, tags
+from .dimensions import tags
+from .documents import is_void, put_lines
 from .quirks import without_mark
 from .shapes import ENTITY, NOISE, Payload, member, ref, refers, to_ref
 
@@ -62,6 +63,7 @@ def debits_of(payload: Mapping[str, Any]) -> Decimal:
 JOURNAL_ENTRY = Shape(
     JournalEntry,
     **ENTITY,
+    edition=2,
     ignore=(*NOISE, "TotalAmt", "HomeTotalAmt"),
     fields=(
         F("number", "DocNumber"),
@@ -85,7 +87,8 @@ JOURNAL_ENTRY = Shape(
                 _party("customer"),
                 _party("vendor"),
                 refers("tax_rate", f"{_DETAIL}.TaxCodeRef"),
-                tags(_DETAIL),
+                F("tax_amount", f"{_DETAIL}.TaxAmount"),
+                tags(_DETAIL, "class", "location"),
             ),
         ),
         F("status", "", read=_status, write=None),

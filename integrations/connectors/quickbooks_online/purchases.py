@@ -5,13 +5,15 @@ Members after the vendor's schema (Finance.xsd), derived/samples_from_xml/bill_c
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from integrations.canonical import Bill, Line, PurchaseOrder
 from integrations.wire.shape import F, Fixed, Lines
 
-from .documents import DOCUMENT_NOISE, HEAD, STATUS, TEXT_LINE, TOTALS, DocumentShape, kind, put_lines, tags
-from .shapes import ENTITY, Payload, member, refers
+from .dimensions import tags
+from .documents import DOCUMENT_NOISE, HEAD, STATUS, TEXT_LINE, TOTALS, DocumentShape, kind, put_lines
+from .shapes import ENTITY, Payload, member, refers, to_ref
 
 _BY_ITEM, _BY_ACCOUNT = "ItemBasedExpenseLineDetail", "AccountBasedExpenseLineDetail"
 
@@ -42,7 +44,7 @@ def _fields(detail: str, *own: F) -> tuple[F | Fixed, ...]:
         refers("tax_rate", f"{detail}.TaxCodeRef"),
         refers("customer", f"{detail}.CustomerRef"),
         _billable(detail),
-        tags(detail),
+        tags(detail, "class"),
     )
 
 
@@ -73,18 +75,59 @@ _LINES: tuple[Lines, ...] = (
 )
 
 
+_ORDER = "PurchaseOrder"
+
+
+def _orders(payload: Payload) -> list[Payload] | None:
+    """The purchase orders that a bill, or a line of it, was made from."""
+    linked = [
+        *payload.get("LinkedTxn", ()),
+        *(link for line in payload.get("Line", ()) for link in line.get("LinkedTxn", ())),
+    ]
+    ids = dict.fromkeys(link["TxnId"] for link in linked if link.get("TxnType") == _ORDER)
+    return [{"external_id": id} for id in ids] or None
+
+
+def _to_orders(bill: Bill) -> Payload:
+    links = [{"TxnId": to_ref(order)["value"], "TxnType": _ORDER} for order in bill.purchase_orders]
+    return {"LinkedTxn": links} if links else {}
+
+
+class BillShape(DocumentShape[Bill]):
+    """A shape that leaves alone the links to what has paid a bill, when those to its orders change."""
+
+    def patch(self, raw: Payload, record: Bill, *, only: Collection[str], whole: bool = False) -> Payload:
+        body = super().patch(raw, record, only=only, whole=whole)
+        if "LinkedTxn" in body:
+            others = [link for link in raw.get("LinkedTxn", ()) if link.get("TxnType") != _ORDER]
+            body["LinkedTxn"] = [*body["LinkedTxn"], *others]
+        return body
+
+
+_ORDER_STATUSES = {"Open": "open", "Closed": "closed"}
+_ORDER_STATUSES_WRITTEN = {ours: theirs for theirs, ours in _ORDER_STATUSES.items()}
+
+
 def _order_status(payload: Payload) -> str:
-    return {"Open": "open", "Closed": "closed"}.get(str(payload.get("POStatus")), "unknown")
+    return _ORDER_STATUSES.get(str(payload.get("POStatus")), "unknown")
+
+
+def _to_order_status(order: PurchaseOrder) -> Payload:
+    theirs = _ORDER_STATUSES_WRITTEN.get(order.status)
+    return {"POStatus": theirs} if theirs else {}
 
 
 _HEAD: tuple[Any, ...] = (*HEAD, refers("vendor", "VendorRef"), *_LINES, *TOTALS)
 
-BILL = DocumentShape(
+BILL = BillShape(
     Bill,
     **ENTITY,
+    edition=2,
     ignore=DOCUMENT_NOISE,
     fields=(
         *_HEAD,
+        tags("", "location"),
+        F("purchase_orders", "", read=_orders, write=_to_orders),
         F("due_on", "DueDate"),
         F("amount_due", "Balance", write=None),
         refers("payable_account", "APAccountRef"),
@@ -95,11 +138,13 @@ BILL = DocumentShape(
 PURCHASE_ORDER = DocumentShape(
     PurchaseOrder,
     **ENTITY,
+    edition=2,
     ignore=DOCUMENT_NOISE,
     fields=(
         *_HEAD,
+        tags("", "class", "location"),
         F("expected_on", "DueDate"),
         F("vendor_note", "Memo"),
-        F("status", "", read=_order_status, write=None),
+        F("status", "", read=_order_status, write=_to_order_status),
     ),
 )

@@ -32,3 +32,12 @@ def literal(text: str) -> str:
 def literals(texts: Iterable[str]) -> str:
     """A list of literals for `in`."""
     return "(" + ", ".join(literal(text) for text in texts) + ")"
+
+
+LISTED = ":"
+"""Between the name of a list and an id in it, where two lists are one kind of record to us; see `dimensions`."""
+
+
+def bare(external_id: str) -> str:
+    """The id as QuickBooks knows it."""
+    return external_id.rpartition(LISTED)[2]

@@ -27,9 +27,11 @@ _PARTY: Mapping[str, int] = {
     "WebAddr.URI": 1000,
     **{f"{place}.{name}": longest for place in ("BillAddr", "ShipAddr") for name, longest in _ADDRESS.items()},
 }
-_DOCUMENTS = ("Estimate", "Invoice", "SalesReceipt", "CreditMemo", "PurchaseOrder", "Bill", "JournalEntry")
+_SALES = ("Estimate", "Invoice", "SalesReceipt", "CreditMemo", "RefundReceipt")
+_DOCUMENTS = (*_SALES, "PurchaseOrder", "Bill", "JournalEntry", "Deposit")
 _DOCUMENT: Mapping[str, int] = {
     "DocNumber": 21,
+    "PaymentRefNum": 21,  # memory
     "CustomerMemo.value": 1000,
     "PrivateNote": 4000,  # memory
     "Line.Description": 4000,
@@ -41,8 +43,11 @@ LONGEST: Mapping[str, Mapping[str, int]] = {
     "Item": {"Name": 100, "Sku": 100, "Description": 4000},
     "Account": {"Name": 100},
     "Term": {"Name": 31},
+    "Class": {"Name": 100},
+    "Department": {"Name": 100},
     **dict.fromkeys(_DOCUMENTS, _DOCUMENT),
     "Payment": {"PaymentRefNum": 21, "PrivateNote": 4000},  # memory
+    "BillPayment": {"DocNumber": 21, "PrivateNote": 4000},
 }
 """How many characters each text may have, by entity and dotted path; a list's members are meant one by one."""
 
@@ -83,9 +88,21 @@ def _has_lines(body: Body) -> str | None:
     return None if body.get("Line") else "the document has no lines"
 
 
+def _paid_from(body: Body) -> str | None:
+    return None if "PayType" in body else "a bill payment needs the account that it is paid from (payment_account)"
+
+
+def _gives_from(body: Body) -> str | None:
+    return (
+        None if "DepositToAccountRef" in body else "a refund needs the account that it is paid from (payment_account)"
+    )
+
+
 _REQUIRED: Mapping[str, tuple[Callable[[Body], str | None], ...]] = {
     "Item": (_item_accounts,),
     **dict.fromkeys(_DOCUMENTS, (_has_lines,)),
+    "RefundReceipt": (_has_lines, _gives_from),
+    "BillPayment": (_paid_from,),
 }
 
 

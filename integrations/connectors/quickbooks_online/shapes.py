@@ -97,7 +97,9 @@ def _other_way(value: bool) -> bool:
     return not value
 
 
-def _name(theirs: str) -> F:
+def entry_name(theirs: str) -> F:
+    """The name of an entry of a list."""
+
     def read(payload: Payload) -> str | None:
         return name_of(payload, theirs)
 
@@ -105,6 +107,12 @@ def _name(theirs: str) -> F:
         return {theirs: clean_name(record.name)}
 
     return F("name", "", read=read, write=write, uses=(theirs,))
+
+
+def _parts(payload: Payload) -> list[Payload] | None:
+    """What a bundle is made of, for one of it."""
+    lines = member(payload, "ItemGroupDetail.ItemGroupLine") or ()
+    return [{"item": ref(line["ItemRef"]), "quantity": Decimal(line.get("Qty") or 1)} for line in lines] or None
 
 
 def _under(flag: str, theirs: str = "ParentRef") -> F:
@@ -122,7 +130,7 @@ def _under(flag: str, theirs: str = "ParentRef") -> F:
 # --- customers and vendors -------------------------------------------------------------------------------------------
 
 _PARTY = (
-    _name("DisplayName"),
+    entry_name("DisplayName"),
     F("legal_name", "CompanyName"),
     F("given_name", "GivenName"),
     F("family_name", "FamilyName"),
@@ -200,9 +208,10 @@ def _to_item_type(record: Item) -> Payload:
 ITEM = Shape(
     Item,
     **ENTITY,
+    edition=2,
     ignore=(*NOISE, "FullyQualifiedName", "Level"),
     fields=(
-        _name("Name"),
+        entry_name("Name"),
         F("item_type", "", read=_item_type, write=_to_item_type),
         F("sku", "Sku"),
         F("description", "Description"),
@@ -218,6 +227,7 @@ ITEM = Shape(
         refers("asset_account", "AssetAccountRef"),
         refers("vendor", "PrefVendorRef"),
         _under("SubItem"),
+        F("parts", "", read=_parts, write=None, uses=("ItemGroupDetail.ItemGroupLine",)),
         F("track_inventory", "TrackQtyOnHand"),
         F("quantity_on_hand", "QtyOnHand", write=None),
         F("active", "Active"),
@@ -286,7 +296,7 @@ ACCOUNT = Shape(
     **ENTITY,
     ignore=(*NOISE, "CurrentBalanceWithSubAccounts"),
     fields=(
-        _name("Name"),
+        entry_name("Name"),
         F("number", "AcctNum"),
         F("classification", "", read=_classification, write=None, uses=("Classification",)),
         F("type", "", read=_account_type, write=_to_account_type, uses=("AccountType",)),
@@ -377,7 +387,7 @@ PAYMENT_TERM = Shape(
     **ENTITY,
     ignore=NOISE,
     fields=(
-        _name("Name"),
+        entry_name("Name"),
         F("due_days", "DueDays"),
         F("due_day_of_month", "DayOfMonthDue"),
         F("discount_percent", "DiscountPercent"),
@@ -385,12 +395,3 @@ PAYMENT_TERM = Shape(
         F("active", "Active"),
     ),
 )
-
-LISTS: Mapping[str, Shape[Any]] = {
-    "customer": CUSTOMER,
-    "vendor": VENDOR,
-    "item": ITEM,
-    "account": ACCOUNT,
-    "tax_rate": TAX_RATE,
-    "payment_term": PAYMENT_TERM,
-}

@@ -49,7 +49,12 @@ REQUIRED = {
     "VendorCredit": ("VendorRef", "Line"),
     "PurchaseOrder": ("VendorRef", "Line"),
     "BillPayment": ("VendorRef", "PayType", "TotalAmt"),
+    "RefundReceipt": ("Line", "DepositToAccountRef"),
+    "Deposit": ("DepositToAccountRef", "Line"),
     "JournalEntry": ("Line",),
+    "ExchangeRate": ("SourceCurrencyCode", "Rate", "AsOfDate"),
+    "Class": ("Name",),
+    "Department": ("Name",),
     "Item": ("Name",),
     "Account": ("Name", "AccountType"),
 }

@@ -13,8 +13,14 @@ from integrations.canonical import (
     Address,
     Allocation,
     Bill,
+    BillAllocation,
+    BillPayment,
     CreditNote,
     Customer,
+    Deposit,
+    DepositLine,
+    Dimension,
+    ExchangeRate,
     Invoice,
     Item,
     JournalEntry,
@@ -27,7 +33,10 @@ from integrations.canonical import (
     Quote,
     Record,
     Ref,
+    Refund,
+    RefundAllocation,
     SalesReceipt,
+    Tag,
     Vendor,
 )
 from integrations.connectors.quickbooks_online.connector import CONNECTOR
@@ -49,7 +58,7 @@ def site(**settings: Any) -> Site:
     )
 
 
-US = site(country="US", home_currency="USD")
+US = site(country="US", home_currency="USD", payment_methods={"cash": "1", "check": "2"})
 UK = site(country="GB", home_currency="GBP")
 
 
@@ -110,6 +119,20 @@ def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | strategy
 
 
+METHODS = st.sampled_from(["cash", "check", "card", "bank_transfer", "other"])
+CLASSES = st.lists(
+    st.builds(Tag, type=st.just("class"), value=st.builds(Ref, external_id=IDS.map("class:{}".format))), max_size=1
+)
+LOCATIONS = st.lists(
+    st.builds(
+        Tag,
+        type=st.sampled_from(["location", "location", "project"]),
+        value=st.builds(Ref, external_id=IDS.map("location:{}".format)),
+    ),
+    max_size=1,
+)
+BOTH = st.builds(lambda first, second: [*first, *second], CLASSES, LOCATIONS)
+
 SALES_LINES = st.one_of(
     st.builds(
         Line,
@@ -124,6 +147,7 @@ SALES_LINES = st.one_of(
         tax_rate=maybe(REFS),
         tax_percent=st.sampled_from([Decimal(0), Decimal(20), Decimal("8.25")]),
         service_on=maybe(DAYS),
+        dimensions=CLASSES,
     ),
     st.builds(Line, line_type=st.just("text"), description=WORDS),
     st.builds(Line, line_type=st.just("discount"), net_amount=st.decimals(-100, 0, places=2)),
@@ -145,6 +169,7 @@ DOCUMENT: dict[str, st.SearchStrategy[Any]] = {
     "discount_total": maybe(st.decimals(0, 100, places=2)),
     "total": maybe(AMOUNTS),
     "status": st.just("open"),
+    "dimensions": BOTH,
 }
 PURCHASE: dict[str, st.SearchStrategy[Any]] = {
     **{name: DOCUMENT[name] for name in ("number", "issued_on", "currency", "line_amounts", "memo", "payment_term")},
@@ -161,16 +186,122 @@ PURCHASE: dict[str, st.SearchStrategy[Any]] = {
             tax_percent=st.just(Decimal(20)),
             customer=maybe(REFS),
             billable=maybe(st.booleans()),
+            dimensions=CLASSES,
         ),
         min_size=1,
         max_size=4,
     ),
+    "dimensions": LOCATIONS,
+}
+ALLOCATED: dict[str, st.SearchStrategy[Any]] = {
+    "target": REFS,
+    "amount": st.decimals(0, 1000, places=2),
+    "discount_amount": maybe(st.decimals(0, 1, places=2)),
 }
 RECORDS: dict[str, st.SearchStrategy[Any]] = {
     "invoice": st.builds(Invoice, **DOCUMENT, due_on=maybe(DAYS)),
     "credit_note": st.builds(CreditNote, **DOCUMENT),
-    "sales_receipt": st.builds(SalesReceipt, **DOCUMENT, deposit_account=maybe(REFS)),
-    "quote": st.builds(Quote, **{**DOCUMENT, "status": st.just("sent")}, expires_on=maybe(DAYS)),
+    "sales_receipt": st.builds(SalesReceipt, **DOCUMENT, deposit_account=maybe(REFS), method=maybe(METHODS)),
+    "quote": st.builds(
+        Quote,
+        **{**DOCUMENT, "status": st.sampled_from(["draft", "sent", "accepted", "declined", "invoiced", "unknown"])},
+        expires_on=maybe(DAYS),
+    ),
+    "refund": st.builds(
+        Refund,
+        **{
+            name: DOCUMENT[name]
+            for name in (
+                "number",
+                "customer",
+                "currency",
+                "exchange_rate",
+                "line_amounts",
+                "lines",
+                "memo",
+                "dimensions",
+            )
+        },
+        refunded_on=DAYS,
+        amount=st.decimals(0, 1000, places=2),
+        payment_account=maybe(REFS),
+        method=maybe(METHODS),
+        method_reference=maybe(WORDS),
+        allocations=st.lists(
+            st.builds(
+                RefundAllocation,
+                kind=st.sampled_from(["credit_note", "sales_receipt", "other"]),
+                target=REFS,
+                amount=st.decimals(0, 1000, places=2),
+            ),
+            max_size=1,
+        ),
+    ),
+    "bill_payment": st.builds(
+        BillPayment,
+        vendor=REFS,
+        paid_on=DAYS,
+        amount=st.decimals(0, 100000, places=2),
+        currency=st.sampled_from(["USD", "EUR"]),
+        exchange_rate=maybe(st.decimals(Decimal("0.001"), 1000, places=6)),
+        number=maybe(st.text("0123456789", max_size=22)),
+        method=maybe(METHODS),
+        memo=maybe(WORDS),
+        payment_account=maybe(REFS),
+        payable_account=maybe(REFS),
+        fee_amount=maybe(st.decimals(0, 1, places=2)),
+        allocations=st.lists(
+            st.builds(
+                BillAllocation,
+                kind=st.sampled_from(["bill", "vendor_credit", "journal_entry", "other"]),
+                **ALLOCATED,
+            ),
+            max_size=3,
+        ),
+    ),
+    "deposit": st.builds(
+        Deposit,
+        deposit_account=REFS,
+        deposited_on=DAYS,
+        amount=st.decimals(0, 1000, places=2),
+        currency=st.sampled_from(["USD", "EUR"]),
+        number=maybe(st.text("0123456789", max_size=22)),
+        memo=maybe(WORDS),
+        fee_total=maybe(st.decimals(0, 10, places=2)),
+        fee_account=maybe(REFS),
+        dimensions=LOCATIONS,
+        lines=st.lists(
+            st.builds(
+                DepositLine,
+                kind=st.sampled_from(["payment", "sales_receipt", "refund", "journal_entry", "fee", "other"]),
+                target=maybe(REFS),
+                amount=AMOUNTS,
+                account=maybe(REFS),
+                customer=maybe(REFS),
+                vendor=st.none(),
+                description=maybe(WORDS),
+                method=maybe(METHODS),
+                method_reference=maybe(st.text("0123456789", max_size=21)),
+                dimensions=CLASSES,
+            ),
+            max_size=4,
+        ),
+    ),
+    "class": st.builds(
+        Dimension,
+        dimension_type=st.sampled_from(["class", "class", "location"]),
+        name=NAMES,
+        parent=maybe(st.builds(Ref, external_id=IDS.map("class:{}".format))),
+        active=st.booleans(),
+    ),
+    "location": st.builds(Dimension, dimension_type=st.just("location"), name=NAMES, active=st.booleans()),
+    "exchange_rate": st.builds(
+        ExchangeRate,
+        currency=st.sampled_from(["EUR", "JPY"]),
+        home_currency=st.sampled_from(["USD", "GBP"]),
+        rate=st.decimals(Decimal("0.001"), 1000, places=6),
+        effective_on=DAYS,
+    ),
     "payment": st.builds(
         Payment,
         customer=REFS,
@@ -179,21 +310,28 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
         currency=st.sampled_from(["USD", "GBP"]),
         reference=maybe(st.text(max_size=21)),
         memo=maybe(WORDS),
+        method=maybe(METHODS),
         deposit_account=maybe(REFS),
         allocations=st.lists(
             st.builds(
                 Allocation,
                 kind=st.sampled_from(["invoice", "credit_note", "journal_entry", "other"]),
-                target=REFS,
-                amount=st.decimals(0, 1000, places=2),
-                discount_amount=maybe(st.decimals(0, 1, places=2)),
+                **ALLOCATED,
             ),
             max_size=3,
         ),
         unapplied_amount=maybe(AMOUNTS),
     ),
-    "bill": st.builds(Bill, **PURCHASE, due_on=maybe(DAYS), payable_account=maybe(REFS)),
-    "purchase_order": st.builds(PurchaseOrder, **PURCHASE, vendor_note=maybe(WORDS)),
+    "bill": st.builds(
+        Bill,
+        **PURCHASE,
+        due_on=maybe(DAYS),
+        payable_account=maybe(REFS),
+        purchase_orders=st.lists(REFS, max_size=2),
+    ),
+    "purchase_order": st.builds(
+        PurchaseOrder, **PURCHASE, vendor_note=maybe(WORDS), status=st.sampled_from(["draft", "open", "closed"])
+    ),
     "journal_entry": st.builds(
         JournalEntry,
         posted_on=DAYS,
@@ -209,6 +347,7 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
                 credit=maybe(st.decimals(Decimal("0.01"), 1000, places=2)),
                 description=maybe(WORDS),
                 customer=maybe(REFS),
+                dimensions=BOTH,
             ),
             min_size=1,
             max_size=4,

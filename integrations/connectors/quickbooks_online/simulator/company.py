@@ -347,6 +347,9 @@ def _target(entity: Entity, name: str, holder: Body) -> str | None:
     if name == "EntityRef":
         kind = holder.get("Type") or holder.get("EntityRef", {}).get("type")
         return str(kind) if kind in ENTITIES else None
+    if name == "Entity" and "value" in holder[name]:  # of a line of a deposit: its type is in capitals
+        kind = str(holder[name].get("type", "")).capitalize()
+        return kind if kind in ENTITIES else None
     return REFERS_TO.get(name)
 
 

@@ -73,6 +73,8 @@ def postings(company: Company, kind: str, body: Body) -> Postings:
         for line in body["Line"]:
             source = line.get("DepositLineDetail", {}).get("AccountRef", {}).get("value") or accounts["undeposited"]
             into[source] -= line["Amount"]
+        if "CashBack" in body:
+            into[body["CashBack"]["AccountRef"]["value"]] += Decimal(body["CashBack"]["Amount"])
         other = body["DepositToAccountRef"]["value"]
     elif kind == "Transfer":
         into[body["FromAccountRef"]["value"]] -= body["Amount"]

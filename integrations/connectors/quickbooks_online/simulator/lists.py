@@ -95,7 +95,7 @@ def _item(company: Company, entity: Entity, body: Body, old: Row | None) -> None
         "ExpenseAccountRef": ("Expense", "Other Expense", "Cost of Goods Sold"),
         "AssetAccountRef": ("Other Current Asset",),
     }.items():
-        _account_of_type(company, body, ref, types if kind == "Inventory" else ())
+        account_of_type(company, body, ref, types if kind == "Inventory" else ())
     if kind == "Inventory":
         for needed in ("QtyOnHand", "InvStartDate", "IncomeAccountRef", "ExpenseAccountRef", "AssetAccountRef"):
             if needed not in body:
@@ -232,7 +232,8 @@ def _fixed_currency(company: Company, body: Body, old: Row | None) -> None:
     body["CurrencyRef"] = company.check_currency(code)
 
 
-def _account_of_type(company: Company, body: Body, ref: str, types: tuple[str, ...]) -> None:
+def account_of_type(company: Company, body: Body, ref: str, types: tuple[str, ...]) -> None:
+    """Raises Fault 6430 where a reference names an account of none of these types."""
     if ref not in body or not types:
         return
     row = company.store.get(company.realm, "Account", body[ref]["value"])

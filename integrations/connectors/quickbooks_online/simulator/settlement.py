@@ -20,13 +20,15 @@ create index if not exists application_payment on application (space, kind, id);
 create index if not exists application_target on application (space, target_kind, target_id);
 """
 
-# What a payment may settle: what it pays (+) and what it pays with (-).
+# What a payment may settle: what it pays (+) and what it pays with (-). An entry may be either: its lines say.
 _SETTLES = {
-    "Payment": {"Invoice": 1, "CreditMemo": -1},
-    "BillPayment": {"Bill": 1, "VendorCredit": -1},
-    "Deposit": {"Payment": 1, "SalesReceipt": 1},
+    "Payment": {"Invoice": 1, "CreditMemo": -1, "JournalEntry": 0},
+    "BillPayment": {"Bill": 1, "VendorCredit": -1, "JournalEntry": 0},
+    "Deposit": {"Payment": 1, "SalesReceipt": 1, "RefundReceipt": -1},
 }
 _PARTY = {"Payment": "CustomerRef", "BillPayment": "VendorRef"}
+# Which lines of an entry a payment settles, and which side of them asks for money.
+_OPEN_SIDE = {"Payment": ("Accounts Receivable", "Debit"), "BillPayment": ("Accounts Payable", "Credit")}
 # A document made from another one closes it.
 _CLOSES = {("Invoice", "Estimate"): {"TxnStatus": "Closed"}, ("Bill", "PurchaseOrder"): {"POStatus": "Closed"}}
 
@@ -65,9 +67,10 @@ def check_not_deposited(company: Company, kind: str, id: str) -> None:
         raise Fault("6540", "The transaction you are trying to change has been deposited. Delete the deposit first.")
 
 
-def applied_total(company: Company, kind: str, id: str) -> Decimal:
-    """How much of a document is settled."""
-    return sum((Decimal(amount) for payer, _, amount in _applied(company, kind, id) if payer != "Deposit"), Decimal())
+def applied_total(company: Company, kind: str, id: str, *, by: str = "") -> Decimal:
+    """How much of a document is settled, by any kind of payment or by this one."""
+    payers = (by,) if by else ("Payment", "BillPayment")
+    return sum((Decimal(amount) for payer, _, amount in _applied(company, kind, id) if payer in payers), Decimal())
 
 
 def _apply(company: Company, kind: str, row: Row) -> Row:
@@ -83,11 +86,13 @@ def _apply(company: Company, kind: str, row: Row) -> Row:
     for line in row.body["Line"]:
         for link in line.get("LinkedTxn", []):
             target, target_id = link.get("TxnType", ""), str(link.get("TxnId", ""))
-            sign = _SETTLES[kind].get(target)
-            if sign is None:
+            if target not in _SETTLES[kind]:
                 raise Fault("6000", f"Business Validation Error: A {kind} cannot be linked to a {target or 'nothing'}.")
             document = _open_document(company, kind, row.body, target, target_id)
-            left = Decimal(document.body["TotalAmt"]) - applied_total(company, target, target_id)
+            worth = _worth(company, kind, row.body, target, document)
+            if kind == "Deposit":
+                _check_waiting(company, row.id, target, document, line, worth)
+            left = abs(worth) - applied_total(company, target, target_id, by=kind)
             if kind != "Deposit" and Decimal(line["Amount"]) > left:
                 raise Fault("6000", f"Business Validation Error: The amount {line['Amount']} is more than the open balance {left} of {target} {target_id}.")  # fmt: skip  # noqa: E501
             store.run(
@@ -99,7 +104,7 @@ def _apply(company: Company, kind: str, row: Row) -> Row:
                 target_id,
                 str(line["Amount"]),
             )
-            balance -= sign * line["Amount"]
+            balance -= line["Amount"] if worth > 0 else -line["Amount"]
             touched[target, target_id] = None
     if kind != "Deposit" and balance < 0:
         raise Fault("6000", "Business Validation Error: The amounts applied are more than the amount paid.")
@@ -117,11 +122,44 @@ def _open_document(company: Company, kind: str, payment: Body, target: str, targ
     if document is None or document.gone:
         raise Fault("2500", f"Invalid Reference Id : {target} {target_id} not found", element="LinkedTxn")
     party = _PARTY.get(kind)
-    if party and not _same_family(company, party, payment[party]["value"], document.body[party]["value"]):
+    if (
+        party
+        and target != "JournalEntry"
+        and not _same_family(company, party, payment[party]["value"], document.body[party]["value"])
+    ):
         raise Fault("6000", f"Business Validation Error: {target} {target_id} belongs to another {party[:-3].lower()}.")
     if company.currency_of(payment) != company.currency_of(document.body):
         raise Fault("6000", f"Business Validation Error: {target} {target_id} is in another currency.")
     return document
+
+
+def _worth(company: Company, kind: str, payment: Body, target: str, document: Row) -> Decimal:
+    """What a document comes to for this payment: above zero what it asks for, below zero what it gives."""
+    if target != "JournalEntry":
+        return _SETTLES[kind][target] * Decimal(document.body["TotalAmt"])
+    account_type, asks = _OPEN_SIDE[kind]
+    party, worth = payment[_PARTY[kind]]["value"], Decimal()
+    for line in document.body["Line"]:
+        detail = line.get("JournalEntryLineDetail", {})
+        account = company.store.get(company.realm, "Account", detail.get("AccountRef", {}).get("value", ""))
+        whose = detail.get("Entity", {}).get("EntityRef", {}).get("value")
+        if account is not None and account.body["AccountType"] == account_type and whose == party:
+            worth += line["Amount"] if detail["PostingType"] == asks else -line["Amount"]
+    if not worth:
+        words = f"JournalEntry {document.id} leaves nothing open with this {_PARTY[kind][:-3].lower()}."
+        raise Fault("6000", f"Business Validation Error: {words}")
+    return worth
+
+
+def _check_waiting(company: Company, deposit: str, target: str, document: Row, line: Body, worth: Decimal) -> None:
+    """Money goes to the bank once, whole, and only from where it waits for that."""
+    undeposited = company.settings.accounts["undeposited"]
+    others = [payer for payer in _applied(company, target, document.id, by="Deposit") if payer[1] != deposit]
+    if others or document.body.get("DepositToAccountRef", {}).get("value") != undeposited:
+        raise Fault("6000", f"Business Validation Error: {target} {document.id} is not waiting to be deposited.")
+    if Decimal(line["Amount"]) != worth:
+        words = f"{target} {document.id} comes to {worth}, not {line['Amount']}."
+        raise Fault("6000", f"Business Validation Error: {words}")
 
 
 def _same_family(company: Company, party: str, payer: str, owner: str) -> bool:
@@ -150,13 +188,24 @@ def _recount(company: Company, kind: str, row: Row, *, new_version: bool) -> Row
             changes["HomeBalance"] = shown(rounded(left * Decimal(row.body["ExchangeRate"])))
     elif kind == "Payment":
         out = company.store.run(
-            "select target_kind, amount from application where space=? and kind=? and id=?", company.realm, kind, row.id
+            "select target_kind, target_id, amount from application where space=? and kind=? and id=?",
+            company.realm,
+            kind,
+            row.id,
         )
-        used = sum((_SETTLES[kind][target] * Decimal(amount) for target, amount in out), Decimal())
+        used = sum((_sign(company, row.body, target, id) * Decimal(amount) for target, id, amount in out), Decimal())
         changes["UnappliedAmt"] = shown(Decimal(row.body["TotalAmt"]) - used)
     if all(row.body.get(name) == value for name, value in changes.items()):
         return row
     return company.touch(ENTITIES[kind], row, changes, new_version=new_version)
+
+
+def _sign(company: Company, payment: Body, target: str, id: str) -> int:
+    """Whether a payment paid this (1), or paid with it (-1)."""
+    document = company.store.get(company.realm, target, id)
+    if target != "JournalEntry" or document is None:
+        return _SETTLES["Payment"][target]
+    return 1 if _worth(company, "Payment", payment, target, document) > 0 else -1
 
 
 def _applied(company: Company, kind: str, id: str, by: str = "") -> list[tuple[str, str, str]]:

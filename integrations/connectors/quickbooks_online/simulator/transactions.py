@@ -12,7 +12,7 @@ from .company import Body, Company, digits, rounded, shown
 from .entities import ENTITIES, Entity
 from .faults import Fault
 from .lines import PURCHASE_FORMS, SALES_FORMS, net_total, prepare_lines, zeroed
-from .lists import kept_address
+from .lists import account_of_type, kept_address
 
 # Who a transaction is with, where it must be with somebody.
 PARTY = {
@@ -33,6 +33,8 @@ _NEEDED = {
     "Transfer": ("FromAccountRef", "ToAccountRef", "Amount"),
     "RefundReceipt": ("DepositToAccountRef",),
 }
+# Where money lies that is taken to the bank or given back.
+_TILLS = ("Bank", "Other Current Asset")
 _OWN_PAYABLE = ("Bill", "VendorCredit", "BillPayment", "PurchaseOrder")
 
 
@@ -57,8 +59,7 @@ def prepare(company: Company, entity: Entity, body: Body, old: Row | None) -> Bo
     elif kind == "JournalEntry":
         _journal(company, body, old)
     elif kind == "Deposit":
-        prepare_lines(company, kind, body, old)
-        body["TotalAmt"] = shown(net_total(body))
+        _deposit(company, body, old)
     elif kind == "Transfer":
         body["Amount"] = _amount(company, body, "Amount")
     else:
@@ -105,6 +106,8 @@ def _sales_form(company: Company, kind: str, body: Body, old: Row | None) -> Non
             body.setdefault(name, False)
     if kind == "SalesReceipt":
         body.setdefault("DepositToAccountRef", _undeposited(company))
+    if kind == "RefundReceipt":
+        account_of_type(company, body, "DepositToAccountRef", _TILLS)
     if kind == "Estimate":
         body.setdefault("TxnStatus", "Pending")
     body.setdefault("ApplyTaxAfterDiscount", False)
@@ -131,6 +134,27 @@ def _purchase_form(company: Company, kind: str, body: Body, old: Row | None) -> 
     _totals(company, body, purchase=True)
     if kind in ("Bill", "VendorCredit"):
         body["Balance"] = body["TotalAmt"]
+
+
+def _deposit(company: Company, body: Body, old: Row | None) -> None:
+    """What is taken to the bank, less what is taken back in cash."""
+    account_of_type(company, body, "DepositToAccountRef", _TILLS)
+    prepare_lines(company, "Deposit", body, old)
+    for line in body["Line"]:
+        for link in line.get("LinkedTxn", []):
+            link.setdefault("TxnLineId", "0")
+    total = net_total(body)
+    cash = body.get("CashBack")
+    if cash:
+        for needed in ("AccountRef", "Amount"):
+            if needed not in cash:
+                raise Fault("2020", f"Required parameter CashBack.{needed} is missing in the request", element=needed)
+        total -= Decimal(cash["Amount"])
+    if total < 0:
+        raise Fault("6000", "Business Validation Error: Transaction amount must be 0 or greater.")
+    body["TotalAmt"] = shown(total)
+    if company.settings.multicurrency:
+        body["HomeTotalAmt"] = shown(rounded(total * Decimal(body["ExchangeRate"])))
 
 
 def _journal(company: Company, body: Body, old: Row | None) -> None:
@@ -162,6 +186,9 @@ def _payment(company: Company, kind: str, body: Body) -> None:
     holder, account = paid_from[body["PayType"]]
     if account not in body.get(holder, {}):
         raise Fault("2020", f"Required parameter {holder}.{account} is missing in the request", element=account)
+    account_of_type(company, body[holder], account, ("Bank",) if holder == "CheckPayment" else ("Credit Card",))
+    if holder == "CheckPayment":
+        body[holder].setdefault("PrintStatus", "NotSet")
 
 
 def _totals(company: Company, body: Body, *, purchase: bool) -> None:
