@@ -1,0 +1,299 @@
+"""Odoo's language: reading by model and domain, `load` for what is new or changed, methods for what becomes of documents.
+
+A sweep walks by id, over everything or over what was written since the mark: an id never moves, so that no row is missed
+or met twice however many share the second of their `write_date`. What is edited meanwhile is younger than the next mark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
+from integrations.wire.errors import ContractBroken, Forbidden, Missing, Refused, TryLater
+from integrations.wire.message import Answer, Request
+from integrations.wire.site import Site
+from integrations.wire.statuses import answered_at
+from integrations.wire.stream import Cursor, Operation, Page, Stream
+
+from .bodies import changed_sheet, changes, id_in, new_sheet, paid
+from .faults import check_loaded, refused, result_of
+from .loading import Sheet, table
+from .payments import is_applied, owed_line, target_of
+from .quirks import MODULE, mark_of, moment_text
+from .rpc import call, company_id
+from .steps import (
+    MOVES,
+    Row,
+    how_far,
+    is_draft,
+    outcome_of,
+    plan_of,
+    wants_posting,
+    wants_reopening,
+)
+
+_EVERYTHING = {"active_test": False}
+"""The context in which archived records are seen as well."""
+
+_NEVER = 0
+"""An id that no record has."""
+
+
+class OdooDialect(Dialect):
+    """The language itself; what differs from stream to stream stands in `stream.path` (the model) and `.facts`."""
+
+    # --- reading ---
+
+    def ask(self, stream: Stream, cursor: Cursor, site: Site) -> Request:
+        domain = [*_scope(stream, site)]
+        if cursor.mark is not None:
+            domain.append(["write_date", ">=", cursor.mark])
+        if cursor.page is not None:
+            domain.append(["id", ">", int(cursor.page)])
+        return _search(stream, domain, site, limit=stream.page_size)
+
+    def read(self, stream: Stream, cursor: Cursor, answer: Answer, site: Site) -> Page:
+        rows = _rows(answer)
+        mark = moment_text(answered_at(answer), less=stream.overlap_seconds)
+        if cursor.page == "fetch" or len(rows) < stream.page_size:
+            return Page(raws=rows, mark=mark)
+        return Page(raws=rows, next=str(rows[-1]["id"]), mark=mark)
+
+    def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
+        return _search(stream, [["id", "in", [int(each) for each in external_ids]], *_scope(stream, site)], site)
+
+    # --- writing ---
+
+    def steps(self, stream: Stream, operation: Operation) -> int:
+        return len(plan_of(stream, operation))
+
+    def compose(self, stream: Stream, writes: Sequence[Write], key: str, site: Site, step: int = 1) -> Request:
+        """One call for this step. Where Odoo cannot take all in one call, the first go and `outcomes` sends the others back."""
+        match plan_of(stream, writes[0].operation)[step - 1]:
+            case "load":
+                return self._load(stream, writes, site)
+            case "write":
+                return self._write(stream, writes[0], site)
+            case "reopen":
+                return self._reopen(stream, writes[0], site)
+            case "cancel":
+                return self._cancel(stream, writes, site)
+            case "post":
+                drafts = _drafts(writes)
+                return call(site, stream.path, stream.facts["post"], [drafts]) if drafts else _see(stream, writes, site)
+            case "apply":
+                return self._apply(stream, writes, site)
+            case _:
+                return _see(stream, writes, site)
+
+    def _load(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        sheets = _going(_sheets(stream, writes, site))
+        columns, rows = table(sheets)
+        context = {} if writes[0].operation == "create" else _EVERYTHING
+        return call(site, stream.path, "load", [columns, rows], context=context)
+
+    def _write(self, stream: Stream, write: Write, site: Site) -> Request:
+        values = changes(stream, write, site)
+        return call(site, stream.path, "write", [[int(id_in(write))], values])
+
+    def _reopen(self, stream: Stream, write: Write, site: Site) -> Request:
+        if (write.raw or {}).get("state") == "cancel":
+            raise refused("the document was cancelled in Odoo: reset it there to a draft, or make a new one")
+        if not wants_reopening(write):
+            changes(stream, write, site)  # what cannot be said is refused before anything is touched
+            return _see(stream, [write], site)
+        if against := paid(write):
+            raise against
+        changes(stream, write, site)
+        return call(site, stream.path, "button_draft", [[int(id_in(write))]])
+
+    def _cancel(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        if stream.facts["steps"] is MOVES:
+            for write in writes:
+                if against := paid(write):
+                    raise against
+        ids = [int(id_in(write)) for write in writes]
+        return call(site, stream.path, stream.facts["cancel"], [ids], context={"disable_cancel_warning": True})
+
+    def _apply(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        """Apply a payment to its document. Where none of these is for one, there is nothing to do."""
+        (write,) = writes
+        target, line = target_of(write), owed_line(write.raw or {})
+        if target is None or is_applied(write, write.raw or {}):
+            return _see(stream, writes, site)
+        if line is None:
+            raise refused("the payment has no line that could settle anything: its journal lacks an account for it")
+        return call(site, "account.move", "js_assign_outstanding_line", [[target], line["id"]])
+
+    def outcomes(
+        self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site, step: int = 1
+    ) -> list[Outcome]:
+        plan = plan_of(stream, writes[0].operation)
+        name = plan[step - 1]
+        if name == "load":
+            return _loaded(_sheets(stream, writes, site), check_loaded(result_of(answer)))
+        if name == "read":
+            rows = _by_id(_rows(answer))
+            later = "post" in plan[step:]
+            return [
+                outcome_of(stream, write, rows.get(id_in(write)), site, before_posting=later) for write in writes
+            ]  # fmt: skip
+        if name in ("write", "reopen"):
+            return [self._first(name, writes[0], answer), *(_not_now() for _ in writes[1:])]
+        try:
+            result_of(answer)
+        except Refused as error:
+            if name == "post" and len(writes) > 1 and not isinstance(error, Forbidden):
+                raise _one_of_many(error) from error
+            raise
+        return [Done(external_id=id_in(write)) for write in writes]
+
+    def _first(self, name: str, write: Write, answer: Answer) -> Outcome:
+        """What became of a step that goes one document a call."""
+        result = result_of(answer)
+        if name == "reopen" and wants_reopening(write):
+            # So that the next step knows: from here on the document is a draft.
+            return Done(external_id=id_in(write), version=write.version, raw={**(write.raw or {}), "state": "draft"})
+        if name == "reopen" and not _rows_in(result):
+            return Failed(error=Missing(code="gone", explanation="Odoo no longer has this document."))
+        return Done(external_id=id_in(write))
+
+    # --- was it done? ---
+
+    def look_up(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        """New records by the external ids that we gave them, others by what stands there now."""
+        if writes[0].external_id is not None:
+            return _see(stream, writes, site)
+        names = [mark_of(write.key) for write in writes]
+        domain = [["module", "=", MODULE], ["model", "=", stream.path], ["name", "in", names]]
+        return call(site, "ir.model.data", "search_read", [domain], fields=["name", "res_id"])
+
+    def found(self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site) -> list[Outcome | None]:
+        rows = _rows(answer)
+        if writes[0].external_id is not None:
+            there = _by_id(rows)
+            return [how_far(stream, write, there.get(id_in(write)), site) for write in writes]
+        made = {str(row["name"]): row["res_id"] for row in rows}
+        names = [mark_of(write.key) for write in writes]
+        return [Done(external_id=str(made[name])) if name in made else None for name in names]
+
+    # --- whose books ---
+
+    def whoami(self, site: Site) -> Request:
+        fields = ["name", "currency_id", "country_code"]
+        return call(site, "res.company", "search_read", [[["id", "=", company_id(site)]]], fields=fields)
+
+    def company(self, answer: Answer, site: Site) -> Company:
+        rows = _rows(answer)
+        if not rows:
+            raise Forbidden(
+                explanation="The connected Odoo user does not see this company.",
+                advice="Check the company's number in the settings, or allow the user this company in Odoo.",
+            )
+        (row,) = rows
+        return Company(
+            name=row["name"],
+            id=f"{site.settings['database']}/{row['id']}",
+            currency=row["currency_id"][1] if row.get("currency_id") else None,
+            country=row.get("country_code") or None,
+            environment=site.environment,
+        )
+
+    def link(self, stream: Stream, external_id: str, site: Site) -> str | None:
+        if not site.addresses.app or not external_id.isdigit():
+            return None
+        return f"{site.addresses.app}/web#id={external_id}&model={stream.path}&view_type=form"
+
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+
+def _search(stream: Stream, domain: list[Any], site: Site, *, limit: int | None = None) -> Request:
+    options: dict[str, Any] = {"order": "id asc", **({"limit": limit} if limit else {})}
+    spec = stream.facts.get("spec")
+    if spec is not None:
+        return call(
+            site, stream.path, "web_search_read", [], domain=domain, specification=spec, context=_EVERYTHING, **options
+        )  # fmt: skip
+    return call(
+        site, stream.path, "search_read", [domain], fields=list(stream.facts["fields"]), context=_EVERYTHING, **options
+    )  # fmt: skip
+
+
+def _see(stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+    """Read the records of these writes as they stand now."""
+    ids = [int(write.external_id or _NEVER) for write in writes]
+    return _search(stream, [["id", "in", ids]], site)
+
+
+def _scope(stream: Stream, site: Site) -> list[Any]:
+    """Which of the model's records belong to the stream and to the company."""
+    domain: list[Any] = [list(condition) for condition in stream.facts.get("domain", ())]
+    if stream.facts.get("by_company"):
+        domain.append(["company_id", "=", company_id(site)])
+    return domain
+
+
+def _rows(answer: Answer) -> list[Row]:
+    rows = _rows_in(result_of(answer))
+    if rows is None:
+        raise ContractBroken(explanation="Odoo answered a search without a list of records.")
+    return rows
+
+
+def _rows_in(result: Any) -> list[Row] | None:
+    if isinstance(result, dict):
+        result = result.get("records")
+    if not isinstance(result, list) or not all(isinstance(row, dict) for row in result):
+        return None
+    return result
+
+
+def _by_id(rows: Sequence[Row]) -> dict[str, Row]:
+    return {str(row["id"]): row for row in rows}
+
+
+# --- writing ---------------------------------------------------------------------------------------------------------
+
+
+def _sheets(stream: Stream, writes: Sequence[Write], site: Site) -> list[Sheet]:
+    of = new_sheet if writes[0].operation == "create" else changed_sheet
+    return [of(stream, write, site) for write in writes]
+
+
+def _going(sheets: Sequence[Sheet]) -> list[Sheet]:
+    """Those that can go in one call with the first."""
+    return [sheet for sheet in sheets if sheet.form == sheets[0].form]
+
+
+def _loaded(sheets: Sequence[Sheet], ids: Sequence[int]) -> list[Outcome]:
+    """What became of each: those that went have their ids in the answer, in their order; the others go next."""
+    going = _going(sheets)
+    if len(ids) != len(going):
+        raise ContractBroken(explanation="Odoo's load tells another number of records than were sent.")
+    made = iter(ids)
+    return [Done(external_id=str(next(made))) if sheet.form == sheets[0].form else _not_now() for sheet in sheets]
+
+
+def _drafts(writes: Sequence[Write]) -> list[int]:
+    """The documents of these writes that wait for being posted."""
+    return [
+        int(id_in(write)) for write in writes if wants_posting(write) and (write.raw is None or is_draft(write.raw))
+    ]
+
+
+def _not_now() -> Failed:
+    return Failed(
+        error=TryLater(sent=False, retry_after=0, explanation="Odoo takes these one a call: this one is next.")
+    )
+
+
+def _one_of_many(error: Refused) -> Forbidden:
+    """Odoo posts all of a call or none, and does not say which one it objects to: nothing is posted until it is settled."""
+    return Forbidden(
+        error.words,
+        code=error.code,
+        explanation="Odoo refused to post one of several documents, so all of them were left as drafts.",
+        advice="Correct the draft that the vendor's words mean, or post it in Odoo; then run the flow again.",
+    )

@@ -1,0 +1,201 @@
+"""The calls by which something is done in Odoo: each is a transaction of its own, and each may be lost.
+
+    create     load as a draft, with external ids → read, compare figures → post → read, compare the day
+    update     (posted: reset to draft) → write → read, compare figures → post → read, compare the day
+    void       cancel → read
+    payments   load as a draft → post → read → apply to what it pays → read
+    lists      load → read
+
+How far a document came is told by two rows: `write.raw`, as it stood before this step, and what a look-up shows now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from integrations.canonical import Bill, JournalEntry, Record
+from integrations.canonical.documents import Document
+from integrations.wire.connector import Done, Failed, Outcome, Write
+from integrations.wire.errors import Duplicate, Refused
+from integrations.wire.site import Site
+from integrations.wire.stream import Operation, Stream
+
+from .bodies import HARMLESS, gone, prepared, says_all
+from .booking import net_of
+from .faults import no_rate
+from .payments import is_applied
+from .quirks import figure
+
+Row = dict[str, Any]
+
+LISTS: Mapping[Operation, tuple[str, ...]] = {"create": ("load", "read"), "update": ("load", "read")}
+MOVES: Mapping[Operation, tuple[str, ...]] = {
+    "create": ("load", "read", "post", "read"),
+    "update": ("reopen", "write", "read", "post", "read"),
+    "void": ("cancel", "read"),
+}
+ORDERS: Mapping[Operation, tuple[str, ...]] = {
+    "create": ("load", "read", "post", "read"),
+    "update": ("write", "read"),
+    "void": ("cancel", "read"),
+}
+
+PAYMENTS: Mapping[Operation, tuple[str, ...]] = {
+    "create": ("load", "post", "read", "apply", "read"),
+    "void": ("cancel", "read"),
+}
+
+
+def plan_of(stream: Stream, operation: Operation) -> tuple[str, ...]:
+    """The steps of an operation, by name."""
+    plan: tuple[str, ...] = stream.facts["steps"].get(operation, ("read",))
+    return plan
+
+
+def wants_posting(write: Write) -> bool:
+    """Whether the document shall stand in the ledger; what its source calls a draft stays one."""
+    return getattr(write.record, "status", None) != "draft"
+
+
+def wants_reopening(write: Write) -> bool:
+    """Whether a posted document has to be a draft for this change, as Odoo's own pages demand."""
+    return is_posted(write.raw) and bool(write.only - HARMLESS)
+
+
+def is_posted(row: Mapping[str, Any] | None) -> bool:
+    """Whether a move is in the ledger."""
+    return row is not None and row.get("state") == "posted"
+
+
+def is_draft(row: Mapping[str, Any] | None) -> bool:
+    """Whether a move or an order is only begun."""
+    return row is not None and row.get("state") in ("draft", "sent")
+
+
+# --- what a row that was read says -----------------------------------------------------------------------------------
+
+
+def outcome_of(stream: Stream, write: Write, row: Row | None, site: Site, *, before_posting: bool) -> Outcome:
+    """What became of a write whose record Odoo shows. Raises Forbidden where its currency has no rate."""
+    if row is None:
+        return Failed(error=gone())
+    if stream.facts["steps"] is PAYMENTS:
+        return done(row)
+    if stream.facts["steps"] is not LISTS and write.operation != "void":
+        against = _before_posting(write, row, site) if before_posting else _after_posting(write, row)
+        if against is not None:
+            return Failed(error=against)
+    return done(row)
+
+
+def done(row: Row) -> Done:
+    """A record as it stands in Odoo."""
+    return Done(external_id=str(row["id"]), version=row.get("write_date"), raw=row)
+
+
+def _before_posting(write: Write, row: Row, site: Site) -> Refused | None:
+    """Why the draft shall not be posted. Raises Forbidden where its currency has no rate."""
+    _check_rate(row)
+    if row.get("move_type") == "in_invoice" and row.get("duplicated_ref_ids"):
+        return Duplicate(
+            str(row.get("ref") or ""),
+            explanation="Odoo has another bill of this vendor with this number, and would not post a second one.",
+            advice="Link the bill that is there and delete the draft in Odoo, or correct the number.",
+        )
+    record = prepared(write, site)
+    if not isinstance(record, Document) or "amount_total" not in row:
+        return None
+    wanted = _told(record)
+    there = {"subtotal": figure(row["amount_untaxed"]), "total": figure(row["amount_total"])}
+    for name, amount in wanted.items():
+        if there[name] != amount:
+            return Refused(
+                code="figures",
+                explanation=f"Odoo makes a {name} of {there[name]} of this document, and its source says {amount}: "
+                "it was left as a draft.",
+                advice="Look at the draft in Odoo: its taxes or the rounding differ. Correct the mapping of the taxes, "
+                "delete the draft, unlink the record here, and release it.",
+            )
+    return None
+
+
+def _told(record: Document) -> dict[str, Decimal]:
+    """The figures that the source states, or that its booked lines come to."""
+    told = {"subtotal": net_of(record)}
+    if record.total is not None:
+        told["total"] = record.total
+    elif record.tax_total is not None:
+        told["total"] = told["subtotal"] + record.tax_total
+    return told
+
+
+def _check_rate(row: Mapping[str, Any]) -> None:
+    currency, home = ((row.get(name) or {}).get("name") for name in ("currency_id", "company_currency_id"))
+    if not currency or not home or currency == home or not row.get("amount_total"):
+        return
+    if abs(figure(row["amount_total"])) == abs(figure(row.get("amount_total_signed") or 0)):
+        raise no_rate(currency, home)
+
+
+def _after_posting(write: Write, row: Row) -> Refused | None:
+    """What is not as it was meant, now that the document stands in the ledger."""
+    if not wants_posting(write) or "move_type" not in row:
+        return None
+    if is_draft(row):
+        return Refused(
+            code="draft",
+            explanation="Odoo left this document as a draft.",
+            advice="Look at the draft in Odoo and post it, or correct what keeps it from being posted.",
+        )
+    meant, booked = _day(write.record), row.get("date")
+    if meant is None or not booked or booked == meant.isoformat() or not _moves_day(write):
+        return None
+    return Refused(
+        code="date",
+        explanation=f"Odoo booked this document on {booked} instead of {meant}: that period is locked.",
+        advice="Leave it so and release the record, or have the lock date moved in Odoo and correct the document there.",
+    )
+
+
+def _moves_day(write: Write) -> bool:
+    return write.operation == "create" or bool(write.only & {"issued_on", "posted_on"})
+
+
+def _day(record: Record | None) -> date | None:
+    """The day on which a document shall stand in the ledger."""
+    if isinstance(record, JournalEntry):
+        return record.posted_on
+    if isinstance(record, Bill):
+        return record.posted_on or record.issued_on
+    return getattr(record, "issued_on", None)
+
+
+# --- was it done? ----------------------------------------------------------------------------------------------------
+
+
+def how_far(stream: Stream, write: Write, row: Row | None, site: Site) -> Outcome | None:
+    """Whether the step that was lost is done, by the row before it and the row now."""
+    if row is None:
+        return Failed(error=gone())
+    if write.operation == "void":
+        return done(row) if row.get("state") == "cancel" else None
+    if stream.facts["steps"] is LISTS:
+        return done(row) if write.operation == "create" or says_all(stream, write, row, site) else None
+    if write.operation == "update":
+        if stream.facts["steps"] is MOVES and wants_reopening(write):
+            return done(row) if is_draft(row) else None
+        if not says_all(stream, write, write.raw or {}, site):
+            return done(row) if says_all(stream, write, row, site) else None
+        if stream.facts["steps"] is ORDERS:
+            return done(row)
+    if stream.facts["steps"] is PAYMENTS and write.raw is not None and not is_draft(write.raw):
+        return done(row) if is_applied(write, row) else None
+    # From here on nothing is open but the posting; what was not read before its posting has no row before it.
+    if stream.facts["steps"] is PAYMENTS:
+        return done(row) if is_posted(row) else None
+    if is_draft(write.raw) and wants_posting(write):
+        return None if is_draft(row) else done(row)
+    return done(row)

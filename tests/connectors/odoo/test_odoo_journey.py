@@ -1,0 +1,399 @@
+"""The whole connector through our driver against the simulated server: log in, write, lose answers, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace as changed
+
+from integrations.canonical import (
+    Allocation,
+    Bill,
+    CreditNote,
+    Customer,
+    Invoice,
+    Item,
+    JournalEntry,
+    JournalLine,
+    Line,
+    Payment,
+    PriceSide,
+    PurchaseOrder,
+    Record,
+    Ref,
+    SalesOrder,
+    Vendor,
+    broken_laws,
+)
+from integrations.connectors.odoo.connector import CONNECTOR
+from integrations.connectors.odoo.simulator import Odoo
+from integrations.wire import http
+from integrations.wire.connector import Company, Done, Failed, Outcome, Write
+from integrations.wire.errors import ConsentLost, Duplicate, Forbidden, Refused, TryLater
+from integrations.wire.message import Answer, Request
+from integrations.wire.site import Site
+from integrations.wire.stream import FETCHED, Cursor, Operation, Page
+from tests.connectors.odoo import nested_reads
+from tests.mount import mounted
+
+BASE = "http://odoo.simulated"
+DIALECT = CONNECTOR.dialect
+
+
+@dataclass
+class Books:
+    """One company of the simulated server, spoken to as the engine does."""
+
+    vendor: Odoo
+    site: Site
+    secrets: dict[str, str]
+    number: int = 0
+
+    def send(self, request: Request) -> Answer:
+        signed = CONNECTOR.auth.sign(request, self.secrets)
+        return http.send(signed, site=self.site, allow=(BASE,))
+
+    def company(self) -> Company:
+        return DIALECT.company(self.send(DIALECT.whoami(self.site)), self.site)
+
+    def step(self, name: str, writes: list[Write], step: int) -> list[Outcome]:
+        stream = CONNECTOR.stream(name)
+        request = DIALECT.compose(stream, writes, "call", self.site, step)
+        return DIALECT.outcomes(stream, writes, self.send(request), self.site, step)
+
+    def carry_out(self, name: str, *writes: Write, first: int = 1) -> list[Outcome]:
+        """All steps of some writes, each step given what the one before brought; what failed goes no further."""
+        stream, going = CONNECTOR.stream(name), list(writes)
+        outcomes: dict[str, Outcome] = {}
+        for step in range(first, DIALECT.steps(stream, writes[0].operation) + 1):
+            if not going:
+                break
+            new = dict(zip([write.key for write in going], self.step(name, going, step), strict=True))
+            outcomes |= new
+            going = [after(write, new[write.key]) for write in going if isinstance(new[write.key], Done)]
+        return [outcomes[write.key] for write in writes]
+
+    def make(self, name: str, record: Record, key: str = "") -> Done:
+        self.number += 1
+        (outcome,) = self.carry_out(name, creating(record, key or f"intent-{self.number}"))
+        assert isinstance(outcome, Done), outcome
+        return outcome
+
+    def look_up(self, name: str, *writes: Write) -> list[Outcome | None]:
+        stream = CONNECTOR.stream(name)
+        return DIALECT.found(stream, writes, self.send(DIALECT.look_up(stream, writes, self.site)), self.site)
+
+    def pages(self, name: str, mark: str | None = None, *, page_size: int = 200) -> list[Page]:
+        stream = replace(CONNECTOR.stream(name), page_size=page_size)
+        pages, cursor = [], Cursor(mark)
+        while True:
+            page = DIALECT.read(stream, cursor, self.send(DIALECT.ask(stream, cursor, self.site)), self.site)
+            pages.append(page)
+            if page.next is None:
+                return pages
+            cursor = Cursor(mark, page.next)
+
+    def read(self, name: str, mark: str | None = None, *, page_size: int = 200) -> dict[str, Any]:
+        shape = CONNECTOR.stream(name).shape
+        pages = self.pages(name, mark, page_size=page_size)
+        return {str(raw["id"]): shape.read(raw) for page in pages for raw in page.raws}
+
+    def fetch(self, name: str, *ids: str) -> list[Any]:
+        stream = CONNECTOR.stream(name)
+        page = DIALECT.read(stream, FETCHED, self.send(DIALECT.fetch(stream, ids, self.site)), self.site)
+        return [stream.shape.read(raw) for raw in page.raws]
+
+
+def after(write: Write, done: Outcome) -> Write:
+    assert isinstance(done, Done)
+    return replace(write, external_id=done.external_id, raw=done.raw or write.raw, version=done.version)
+
+
+@pytest.fixture
+def vendor() -> Odoo:
+    nested_reads.offer()
+    return Odoo(limits=0)
+
+
+@pytest.fixture
+def books(vendor: Odoo) -> Iterator[Books]:
+    site = CONNECTOR.site("simulator", {"database": "books", "login": "admin"}, simulator=BASE)
+    with mounted(vendor, BASE):
+        key = {"api_key": vendor.api_key()}
+        tokens = http.log_in(CONNECTOR.auth, site=site, secrets=key, allow=(BASE,))
+        found = Books(vendor, site, {**tokens.secrets(), **key})
+        found.site = replace(site, settings={**site.settings, "home_currency": found.company().currency})
+        yield found
+
+
+@pytest.fixture
+def customer(books: Books) -> Ref:
+    return Ref(external_id=books.make("customer", Customer(name="Okafor Garden", number="C-1")).external_id)
+
+
+@pytest.fixture
+def item(books: Books) -> Ref:
+    sold = Item(name="Lantern", item_type="non_inventory", sku="71053", sale=PriceSide(account=account(books, "sales")))
+    return Ref(external_id=books.make("item", sold).external_id)
+
+
+@pytest.fixture
+def sale(customer: Ref, item: Ref) -> Invoice:
+    return Invoice(
+        number="536365",
+        customer=customer,
+        issued_on=date(2026, 9, 14),
+        due_on=date(2026, 10, 14),
+        currency="USD",
+        line_amounts="exclusive",
+        lines=[
+            Line(item=item, description="Lantern", quantity=Decimal(6), unit_price=Decimal("3.39")),
+            Line(item=item, description="Returned", quantity=Decimal(-2), unit_price=Decimal("3.39")),
+            Line(item=item, description="Finely priced", quantity=Decimal(3), unit_price=Decimal("0.335")),
+            Line(line_type="text", description="Thank you"),
+        ],
+    )
+
+
+def account(books: Books, of_type: str) -> Ref:
+    return Ref(external_id=next(key for key, each in books.read("account").items() if each.type == of_type))
+
+
+def creating(record: Record, key: str = "intent") -> Write:
+    return Write(key=key, operation="create", record=record)
+
+
+def about(made: Done, operation: Operation, record: Record | None = None, *only: str) -> Write:
+    return Write(
+        key="change",
+        operation=operation,
+        record=record,
+        external_id=made.external_id,
+        version=made.version,
+        only=frozenset(only),
+        raw=made.raw,
+    )
+
+
+def test_the_company_says_who_it_is(books: Books) -> None:
+    company = books.company()
+    assert company.name
+    assert (company.id, company.currency) == ("books/1", "USD")
+
+
+def test_a_revoked_key_asks_for_a_new_connection(books: Books) -> None:
+    books.vendor.revoke_consent()
+    with pytest.raises(ConsentLost):
+        books.company()
+
+
+@pytest.mark.parametrize("name", [stream.name for stream in CONNECTOR.streams])
+def test_everything_that_is_there_can_be_read(books: Books, sale: Invoice, name: str) -> None:
+    books.make("invoice", sale)
+    for record in books.read(name).values():
+        assert broken_laws(record) == []
+
+
+def test_an_invoice_is_made_posted_and_read_back_to_the_cent(books: Books, sale: Invoice) -> None:
+    made = books.make("invoice", sale)
+    (there,) = books.fetch("invoice", made.external_id)
+    assert (there.reference, there.due_on, there.issued_on) == ("536365", sale.due_on, sale.issued_on)
+    assert (there.status, there.total, there.amount_due) == ("open", Decimal("14.57"), Decimal("14.57"))
+    assert [line.net_amount for line in there.lines] == [Decimal("20.34"), Decimal("-6.78"), Decimal("1.01"), None]
+    assert there.number
+    assert CONNECTOR.stream("invoice").total(made.raw) == there.total
+    assert books.vendor.totals("out_invoice")["sums"] == {"USD": Decimal("14.57")}
+
+
+def test_a_tax_of_a_line_is_the_one_that_was_meant(books: Books, sale: Invoice) -> None:
+    tax = next(key for key, each in books.read("tax_rate").items() if each.applies_to == "sales")
+    first, *_ = sale.lines
+    made = books.make("invoice", changed(sale, lines=[changed(first, tax_rate=Ref(external_id=tax))]))
+    (there,) = books.fetch("invoice", made.external_id)
+    assert (there.subtotal, there.tax_total) == (Decimal("20.34"), Decimal("3.05"))
+    assert there.lines[0].tax_rate.external_id == tax
+
+
+def test_fifty_invoices_take_four_calls_and_are_read_by_pages(books: Books, sale: Invoice) -> None:
+    before = len(books.vendor.asked())
+    writes = [creating(changed(sale, number=f"R-{n}"), key=f"i{n}") for n in range(50)]
+    outcomes = books.carry_out("invoice", *writes)
+    assert all(isinstance(outcome, Done) for outcome in outcomes)
+    assert len(books.vendor.asked()) == before + 4
+    assert len(books.read("invoice", page_size=7)) == 50
+
+
+@pytest.mark.parametrize("lost", [1, 2, 3, 4])
+def test_a_lost_reply_at_any_step_makes_no_second_invoice(books: Books, sale: Invoice, lost: int) -> None:
+    writes = [creating(changed(sale, number=f"L-{n}"), key=f"l{n}") for n in range(3)]
+    for step in range(1, 5):
+        if step == lost:
+            books.vendor.misbehave(what="drop", on="any", moment="after")
+            with pytest.raises(TryLater) as error:
+                books.step("invoice", writes, step)
+            assert error.value.may_have_acted
+            outcomes: list[Outcome | None] = books.look_up("invoice", *writes)
+        else:
+            outcomes = [*books.step("invoice", writes, step)]
+        writes = [after(write, outcome) for write, outcome in zip(writes, outcomes, strict=True) if outcome]
+    assert len(writes) == 3
+    assert books.vendor.totals("out_invoice")["count"] == len(books.read("invoice")) == 3
+
+
+def test_a_load_that_never_came_is_not_there(books: Books, sale: Invoice) -> None:
+    assert books.look_up("invoice", creating(sale)) == [None]
+
+
+def test_an_inactive_currency_is_one_clear_refusal_and_leaves_nothing(books: Books, sale: Invoice) -> None:
+    writes = [creating(changed(sale, currency="GBP", number=f"G-{n}"), key=f"g{n}") for n in range(50)]
+    with pytest.raises(Forbidden, match="GBP") as error:
+        books.carry_out("invoice", *writes)
+    assert "Activate the currency" in error.value.advice
+    assert books.read("invoice") == {}
+
+
+def test_a_currency_without_a_rate_is_not_posted(books: Books, sale: Invoice) -> None:
+    (gbp,) = books.vendor.documents("res.currency", [["name", "=", "GBP"]], ["name"])
+    books.vendor.change("res.currency", gbp["id"], {"active": True})
+    with pytest.raises(Forbidden, match="no rate"):
+        books.carry_out("invoice", creating(changed(sale, currency="GBP")))
+    assert books.vendor.totals("out_invoice")["count"] == 0
+    rate = {"name": "2026-01-01", "currency_id": gbp["id"], "rate": Decimal("0.8")}
+    books.vendor.by_hand("res.currency.rate", "create", rate)
+    made = books.make("invoice", changed(sale, currency="GBP", number="G-2"))
+    assert CONNECTOR.stream("invoice").total(made.raw) == Decimal("14.57")
+
+
+def test_a_locked_period_that_moves_the_day_is_told(books: Books, sale: Invoice) -> None:
+    books.vendor.change("res.company", 1, {"fiscalyear_lock_date": "2026-09-30"})
+    (outcome,) = books.carry_out("invoice", creating(sale))
+    assert isinstance(outcome, Failed)
+    assert "locked" in outcome.error.explanation
+
+
+def test_a_credit_note_is_made_with_positive_amounts(books: Books, customer: Ref, item: Ref) -> None:
+    credit = CreditNote(
+        number="C536379",
+        customer=customer,
+        issued_on=date(2026, 9, 15),
+        currency="USD",
+        line_amounts="exclusive",
+        lines=[Line(item=item, quantity=Decimal(1), unit_price=Decimal("27.50"))],
+    )
+    made = books.make("credit_note", credit)
+    (there,) = books.fetch("credit_note", made.external_id)
+    assert (there.total, there.status) == (Decimal("27.50"), "open")
+
+
+def test_lines_of_a_posted_invoice_change_and_it_is_posted_again(books: Books, sale: Invoice) -> None:
+    made = books.make("invoice", sale)
+    read = CONNECTOR.stream("invoice").shape.read(made.raw)
+    first, *_, note = read.lines
+    lines = [changed(first, quantity=Decimal(5), net_amount=None, gross_amount=None), note]
+    wanted = changed(read, lines=lines, total=None, tax_total=None, status="unknown")
+    (done,) = books.carry_out("invoice", about(made, "update", wanted, "lines"))
+    assert isinstance(done, Done), done
+    (there,) = books.fetch("invoice", made.external_id)
+    assert (there.total, there.status, there.number) == (Decimal("16.95"), "open", read.number)
+    assert [line.external_id for line in there.lines] == [first.external_id, note.external_id]
+
+
+def test_a_voided_invoice_stays_as_cancelled(books: Books, sale: Invoice) -> None:
+    made = books.make("invoice", sale)
+    (done,) = books.carry_out("invoice", about(made, "void"))
+    assert isinstance(done, Done), done
+    (there,) = books.fetch("invoice", made.external_id)
+    assert there.status == "void"
+
+
+def test_a_payment_is_made_and_pays_its_invoice(books: Books, sale: Invoice) -> None:
+    invoice = books.make("invoice", sale)
+    payment = Payment(
+        customer=sale.customer,
+        paid_on=date(2026, 9, 20),
+        amount=Decimal("14.57"),
+        currency="USD",
+        reference="CHK 4410",
+        allocations=[Allocation(kind="invoice", target=Ref(external_id=invoice.external_id), amount=Decimal("14.57"))],
+    )
+    made = books.make("payment", payment)
+    (there,) = books.fetch("payment", made.external_id)
+    assert (there.amount, there.status, there.reference) == (Decimal("14.57"), "posted", "CHK 4410")
+    assert [(each.kind, each.target.external_id, each.amount) for each in there.allocations] == [
+        ("invoice", invoice.external_id, Decimal("14.57"))
+    ]
+    (paid,) = books.fetch("invoice", invoice.external_id)
+    assert (paid.status, paid.amount_due) == ("paid", 0)
+    with pytest.raises(Refused, match="attached"):
+        books.carry_out("invoice", about(replace(invoice, raw={**invoice.raw, "payment_state": "paid"}), "void"))
+
+
+def test_a_bill_of_the_same_number_is_not_posted_twice(books: Books, item: Ref) -> None:
+    vendor = books.make("vendor", Vendor(name="Brightwick Candles", number="V-7"))
+    bill = Bill(
+        number="BW-88",
+        vendor=Ref(external_id=vendor.external_id),
+        issued_on=date(2026, 9, 10),
+        currency="USD",
+        line_amounts="exclusive",
+        lines=[Line(item=item, quantity=Decimal(40), unit_price=Decimal("2.5"))],
+    )
+    assert CONNECTOR.stream("bill").total(books.make("bill", bill).raw) == 100
+    (outcome,) = books.carry_out("bill", creating(bill, "second"))
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, Duplicate)
+    assert books.vendor.totals("in_invoice")["count"] == 1
+
+
+def test_an_entry_is_made_and_posted(books: Books) -> None:
+    lines = [
+        JournalLine(account=account(books, "bank"), debit=Decimal("120.50"), description="Accrual"),
+        JournalLine(account=account(books, "sales"), credit=Decimal("120.50"), description="Accrual"),
+    ]
+    made = books.make(
+        "journal_entry", JournalEntry(posted_on=date(2026, 9, 30), currency="USD", number="J-4", lines=lines)
+    )
+    (there,) = books.fetch("journal_entry", made.external_id)
+    assert (there.status, there.reference, there.posted_on) == ("posted", "J-4", date(2026, 9, 30))
+    assert CONNECTOR.stream("journal_entry").total(made.raw) == Decimal("120.50")
+
+
+def test_orders_are_made_and_confirmed(books: Books, customer: Ref, item: Ref) -> None:
+    lines = [Line(item=item, description="Lantern", quantity=Decimal(10), unit_price=Decimal("3.39"))]
+    ordered: dict[str, Any] = {
+        "issued_on": date(2026, 9, 13), "currency": "USD", "line_amounts": "exclusive", "lines": lines,
+    }  # fmt: skip
+    sold = books.make("sales_order", SalesOrder(customer=customer, po_number="OK-100", **ordered))
+    (there,) = books.fetch("sales_order", sold.external_id)
+    assert (there.status, there.po_number, there.total) == ("open", "OK-100", Decimal("33.90"))
+    bought = books.make("purchase_order", PurchaseOrder(vendor=customer, number="PO-7", **ordered))
+    (there,) = books.fetch("purchase_order", bought.external_id)
+    assert (there.status, there.total, there.issued_on) == ("open", Decimal("33.90"), date(2026, 9, 13))
+
+
+def test_a_customer_changed_and_archived_is_still_seen(books: Books, customer: Ref) -> None:
+    (read,) = books.fetch("customer", str(customer.external_id))
+    raw = books.pages("customer")[0].raws[0]
+    wanted = changed(read, email="new@okafor.example", active=False)
+    made = Done(external_id=str(customer.external_id), raw=raw)
+    (done,) = books.carry_out("customer", about(made, "update", wanted, "email", "active"))
+    assert isinstance(done, Done), done
+    there = books.read("customer")[str(customer.external_id)]
+    assert (there.email, there.active) == ("new@okafor.example", False)
+
+
+def test_what_changed_since_the_mark_is_read_again(books: Books, customer: Ref) -> None:
+    mark = books.pages("customer")[0].mark
+    assert str(customer.external_id) in books.read("customer", mark)
+    assert books.read("customer", "2099-01-01 00:00:00") == {}
+
+
+def test_what_was_deleted_is_missing_from_a_direct_read(books: Books) -> None:
+    made = books.make("customer", Customer(name="Deleted soon"))
+    books.vendor.by_hand("res.partner", "unlink", [int(made.external_id)])
+    assert books.fetch("customer", made.external_id) == []
