@@ -86,11 +86,12 @@ class _Keeper:
             self._meet_one(external_id, raw, held.get(external_id))
 
     def _meet_one(self, external_id: str, raw: dict[str, Any], old: Record | None) -> None:
-        place, said = raw.get(PLACE), {name: value for name, value in raw.items() if name != PLACE}
+        said = {name: value for name, value in raw.items() if name != PLACE}
+        place = to_json(raw[PLACE]).decode() if PLACE in raw else ""
         text = to_json(said)
         digest = hashlib.sha256(text).hexdigest()
         self.seen.append(external_id)
-        if old is not None and self._says_the_same(old, digest):
+        if old is not None and self._says_the_same(old, digest, place):
             self.kept.counts["same"] += 1
             self.confirmed.append(external_id)
             self.solved.append(self._about(external_id))
@@ -114,7 +115,7 @@ class _Keeper:
         self._take(record, external_id, text.decode(), digest, place, old)
 
     def _take(
-        self, record: Canonical, external_id: str, text: str, digest: str, place: Any, old: Record | None
+        self, record: Canonical, external_id: str, text: str, digest: str, place: str, old: Record | None
     ) -> None:
         fingerprint = codec.fingerprint(record)
         row = old or Record(
@@ -127,7 +128,7 @@ class _Keeper:
         state = Record.State.VOIDED if _is_void(record) else Record.State.LIVE
         news = old is None or old.fingerprint != fingerprint or old.state != state
         row.kind, row.title, row.state, row.merged_into = self.facts.kind, title(record), state, ""
-        row.raw, row.raw_hash, row.place = text, digest, to_json(place).decode() if place is not None else ""
+        row.raw, row.raw_hash, row.place = text, digest, place
         row.canonical, row.edition, row.fingerprint = (
             codec.encode(record).decode(),
             self.facts.shape.edition,
@@ -209,8 +210,9 @@ class _Keeper:
             SearchTerm(tenant_id=row.tenant_id, record_id=row.pk, term=term, **place) for term in sorted(terms(record))
         ]
 
-    def _says_the_same(self, old: Record, digest: str) -> bool:
-        if (old.raw_hash, old.edition) != (digest, self.facts.shape.edition):
+    def _says_the_same(self, old: Record, digest: str, place: str) -> bool:
+        # One that is found elsewhere now is no news, but its link has to lead there.
+        if (old.raw_hash, old.edition, old.place) != (digest, self.facts.shape.edition, place):
             return False
         # A voided record may be listed on as it was, and that is no news; or be listed again as a living one.
         return old.state == Record.State.LIVE or (

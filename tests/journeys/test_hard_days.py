@@ -13,7 +13,7 @@ from django.utils import timezone
 from integrations.connections.models import Connection
 from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
 from integrations.crosswalk.models import Link
-from integrations.records.models import Issue
+from integrations.records.models import Issue, Record
 from integrations.sync import due
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.services import start_run
@@ -377,3 +377,18 @@ def test_another_file_leaves_the_issues_of_the_first_open(
 
     assert runs["invoice"].colour == "amber"
     assert numbers(quickbooks, flows["invoice"]) == ["1001", "1003"]
+
+
+def test_a_sale_that_moved_within_its_file_is_found_where_it_stands_now_and_is_no_news(
+    flows: dict[str, Flow], exchange: Path, quickbooks: QuickBooksOnline
+) -> None:
+    put(exchange, row("1001"), row("1002"))
+    run_all(flows)
+    put(exchange, row("1000"), row("1001"), row("1002"))
+
+    runs = run_all(flows)
+
+    assert runs["invoice"].counts["applied"] == 1
+    with transaction.atomic():
+        record = Record.objects.get(object="invoice", external_id="1002", connection=flows["invoice"].source)
+    assert "#L4" in record.canonical

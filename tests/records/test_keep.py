@@ -93,6 +93,8 @@ def test_where_a_payload_was_found_is_told_and_does_not_count(stream: Stream) ->
 
     assert take(stream, invoice("1") | {"@place": {"file": "b.csv", "lines": [9]}}).counts == {"same": 1}
     assert "@place" not in held(stream)["1"].raw
+    assert held(stream)["1"].place == '{"file":"b.csv","lines":[9]}'
+    assert feed(stream) == [(1, "1")]
 
 
 def test_an_older_page_does_not_overwrite_a_newer_fact(stream: Stream) -> None:

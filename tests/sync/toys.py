@@ -64,7 +64,15 @@ DOCUMENT = (
 
 
 def _shape(kind: str, *fields: F | Lines, edition: int = 1) -> Shape[Any]:
-    return Shape(KINDS[kind], key="id", version="version", changed_at="changed", fields=fields, edition=edition)
+    return Shape(
+        KINDS[kind],
+        key="id",
+        version="version",
+        changed_at="changed",
+        fields=fields,
+        ignore=("@place",),
+        edition=edition,
+    )
 
 
 def _total(raw: Mapping[str, Any]) -> Decimal:
