@@ -131,11 +131,7 @@ class Server(Simulator):
         path = request.path.rstrip("/")
         if path.startswith("/xmlrpc/2/"):
             return self._xml(request)
-        if (
-            path == "/jsonrpc"
-            or path.startswith("/web/session/")
-            or path.startswith(("/web/dataset/", "/web/webclient/"))
-        ):
+        if path == "/jsonrpc" or path.startswith(("/web/session/", "/web/dataset/", "/web/webclient/")):
             return self._json(request)
         if path in ("/web", "/odoo", "/mail/view") or path.startswith("/odoo/"):
             return self._page(request)
@@ -330,8 +326,8 @@ class Server(Simulator):
         if request.path.rstrip("/") == "/mail/view" and model in MODELS and id.isdigit():
             return self._record(model, int(id))
         script = (
-            "const at = new URLSearchParams(location.hash.slice(1));"
-            "if (at.get('id')) location.replace(`${location.pathname.replace(/\\/(web|odoo).*/, '')}/mail/view?model=${at.get('model')}&res_id=${at.get('id')}`);"
+            "const at = new URLSearchParams(location.hash.slice(1)), root = location.pathname.replace(/\\/(web|odoo).*/, '');"
+            "if (at.get('id')) location.replace(`${root}/mail/view?model=${at.get('model')}&res_id=${at.get('id')}`);"
         )
         page = f"<!doctype html><html lang='en'><title>Simulated server</title><h1>Simulated server</h1><script>{script}</script>"
         return Response(page, mimetype="text/html")

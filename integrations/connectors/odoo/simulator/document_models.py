@@ -5,7 +5,7 @@ from __future__ import annotations
 from .fields import Model, model
 
 _MOVE_TYPES = "entry|out_invoice|out_refund|in_invoice|in_refund|out_receipt|in_receipt"
-_PAYMENT_STATES = "not_paid|in_payment|paid|partial|reversed|blocked|invoicing_legacy"
+_PAYMENT_STATES = "not_paid|in_payment|paid|partial|reversed|blocked@18-|invoicing_legacy"
 
 _MOVES: tuple[Model, ...] = (
     model("account.move", f"""
@@ -34,7 +34,7 @@ _MOVES: tuple[Model, ...] = (
     model("account.move.line", """
         char: name ref^move_id.ref move_name^move_id.name matching_number!
         selection: parent_state^move_id.state move_type^move_id.move_type
-        selection: display_type(product|cogs|tax|discount|rounding|payment_term|line_section|line_note|epd)
+        selection: display_type(product|cogs|tax|discount@17-|rounding|payment_term|line_section|line_note|epd)
         integer: sequence
         boolean: exclude_from_invoice_tab!@-15 reconciled! blocked is_downpayment
         date: date^move_id.date invoice_date^move_id.invoice_date@17- date_maturity
@@ -130,7 +130,7 @@ _ORDERS: tuple[Model, ...] = (
         html: note
         datetime: date_order* commitment_date
         date: validity_date
-        selection: state!(draft|sent|sale|done|cancel)=draft
+        selection: state!(draft|sent|sale|done@-16|cancel)=draft
         selection: invoice_status!(upselling|invoiced|to invoice|no)=no
         boolean: locked@17-
         monetary: amount_untaxed! amount_tax! amount_total!

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import cached_property
@@ -37,6 +37,7 @@ _WORD = re.compile(
     r"(?:\((?P<selection>[^)]*)\))?(?:&(?P<digits>\w+))?(?:=(?P<default>[^@\s]+))?"
     r"(?:@(?P<since>\d*)-(?P<until>\d*))?"
 )
+_CHOICE = re.compile(r"(?P<name>[^@]+)(?:@(?P<since>\d*)-(?P<until>\d*))?")
 _WORDS = re.compile(r"(?:\([^)]*\)|[^\s(])+")
 
 
@@ -70,6 +71,20 @@ class Field:
 
     def in_version(self, version: int) -> bool:
         return self.since <= version <= self.until
+
+    def at(self, version: int) -> Field:
+        """The field with the choices of one version; a choice may carry `@since-until` as a field does."""
+        if not any("@" in choice for choice in self.selection):
+            return self
+        parts = [_CHOICE.fullmatch(choice) for choice in self.selection]
+        return replace(
+            self,
+            selection=tuple(
+                part["name"]
+                for part in parts
+                if part and int(part["since"] or 0) <= version <= int(part["until"] or 99)
+            ),
+        )
 
     def accept(self, model: str, value: Any) -> Any:
         """The Python value of what a caller sent; raises BadValue for what the server would not take."""

@@ -79,7 +79,7 @@ _PEOPLE: tuple[Model, ...] = (
         selection: fiscalyear_last_month(1|2|3|4|5|6|7|8|9|10|11|12)=12
         selection: tax_calculation_rounding_method(round_per_line|round_globally)=round_per_line
         selection: po_double_validation(one_step|two_step)=one_step po_lock(edit|lock)=edit
-        char: chart_template=generic_coa@17-
+        selection: chart_template(generic_coa)=generic_coa@17-
         date: fiscalyear_lock_date tax_lock_date period_lock_date@-17 sale_lock_date@18- purchase_lock_date@18-
         date: hard_lock_date@18-
         """, order="sequence, name", mailed=True),
@@ -95,13 +95,14 @@ _PEOPLE: tuple[Model, ...] = (
     model("res.partner.category", "char: name*\nboolean: active=true"),
     model("res.partner", """
         char: name ref email phone mobile website street street2 city zip vat company_registry function barcode
-        char: complete_name~@17- commercial_company_name~ country_code^country_id.code lang=en_US tz
+        char: complete_name~@17- commercial_company_name~ country_code^country_id.code
         html: comment
+        selection: lang(en_US)=en_US tz
         boolean: active=true is_company employee use_partner_credit_limit partner_share!=true
         integer: customer_rank supplier_rank color
         float: credit_limit
         monetary: credit~ debit~
-        selection: type(contact|invoice|delivery|other|private)=contact company_type(person|company)
+        selection: type(contact|invoice|delivery|other|private@-16)=contact company_type(person|company)
         many2one: parent_id>res.partner state_id>res.country.state country_id>res.country company_id>res.company
         many2one: user_id>res.users commercial_partner_id!>res.partner currency_id~>res.currency
         many2one: property_account_receivable_id$>account.account property_account_payable_id$>account.account
@@ -135,7 +136,7 @@ _PRODUCTS: tuple[Model, ...] = (
         boolean: active=true sale_ok=true purchase_ok=true is_storable@18-
         float: list_price&price=1.0 standard_price^product_variant_id.standard_price
         integer: sequence=1 product_variant_count~
-        selection: detailed_type(consu|service|product)=consu@-17 type(consu|service|product|combo)=consu
+        selection: detailed_type(consu|service)=consu@-17 type(consu|service|combo@18-)=consu
         selection: invoice_policy(order|delivery)=order purchase_method(purchase|receive)=receive
         many2one: categ_id*>product.category=1 uom_id*>uom.uom=1 uom_po_id*>uom.uom=1 company_id>res.company
         many2one: product_variant_id!>product.product property_account_income_id$>account.account
@@ -163,7 +164,7 @@ _LEDGER: tuple[Model, ...] = (
         many2many: company_ids~>res.company@18- tax_ids>account.tax
         float: current_balance~
         """, order="code"),
-    model("account.tax.group", "char: name*\ninteger: sequence=10\nmany2one: company_id>res.company", order="sequence, id"),
+    model("account.tax.group", "char: name*\ninteger: sequence=10\nmany2one: company_id>res.company@17-", order="sequence, id"),
     model("account.tax", """
         char: name* invoice_label@17-
         char: description
@@ -187,7 +188,7 @@ _LEDGER: tuple[Model, ...] = (
           "country_id>res.country", order="name"),
     model("account.journal", """
         char: name* code* bank_acc_number
-        selection: type*(sale|purchase|cash|bank|general|credit)
+        selection: type*(sale|purchase|cash|bank|general|credit@18-)
         boolean: active=true refund_sequence restrict_mode_hash_table payment_sequence
         integer: sequence=10
         many2one: company_id>res.company currency_id>res.currency default_account_id>account.account

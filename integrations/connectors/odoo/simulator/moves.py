@@ -146,12 +146,8 @@ def _follow(env: Env, move: Values, changed: frozenset[str]) -> None:
     if move["partner_id"] and ("partner_id" in changed or made):
         updates["commercial_partner_id"] = commercial(env, move["partner_id"])
         updates["invoice_partner_display_name"] = env.one("res.partner", move["partner_id"])["name"]
-        for id, name in (("partner_id", move["partner_id"]),):
-            env.store.run(
-                f"update account_move_line set {id} = ? where move_id = ? and display_type is not null",
-                name,
-                move["id"],
-            )
+        sql = "update account_move_line set partner_id = ? where move_id = ? and display_type is not null"
+        env.store.run(sql, updates["commercial_partner_id"], move["id"])
     if updates:
         env.update("account.move", [move["id"]], updates)
 

@@ -17,6 +17,15 @@ from .faults import AccessError, BadValue, MissingError, UserError, ValidationEr
 from .fields import MANY, PRECISIONS, Field, Model, Values
 from .tables import MODELS, Tables
 
+# Fields that a caller may write although another record, or another field, keeps the value.
+_KEPT_ELSEWHERE = frozenset(
+    [
+        ("account.account", "company_ids"),
+        ("product.template", "default_code"),
+        ("product.template", "barcode"),
+        ("product.template", "standard_price"),
+    ]
+)
 ROOT = 1  # the server's own user, who may do everything
 
 
@@ -93,7 +102,7 @@ class Env(Tables):
         """The fields that this version of the server has, borrowed ones as paths to where they are kept."""
         key = (model.name, self.version)
         if key not in _FIELDS:
-            own = {name: each for name, each in model.fields.items() if each.in_version(self.version)}
+            own = {name: each.at(self.version) for name, each in model.fields.items() if each.in_version(self.version)}
             if model.borrows:
                 lender = self.fields(MODELS[model.borrows])
                 own = {
@@ -223,7 +232,7 @@ class Env(Tables):
         # What a borrowed field keeps is the lender's to work out, not the borrower's.
         end = Field(name=rest, type=found.type, related=rest) if "." in rest else self.field(other, rest)
         known = dict(zip([row["id"] for row in there], self.values(other, there, end), strict=True))
-        empty = [] if found.type in MANY else None
+        empty: list[int] | None = [] if found.type in MANY else None
         return [known.get(link, empty) for link in links]
 
     def _properties(self, kind: Model, rows: list[Values], found: Field) -> list[Any]:
@@ -386,7 +395,7 @@ class Env(Tables):
             found = self.field(kind, name)
             if kind.borrows and found.related.startswith(f"{kind.through}."):
                 lent[name] = value
-            elif (found.name == "company_ids" and kind.name == "account.account") or (found.related and found.related.count(".") == 1 and kind.name == "product.template"):
+            elif (kind.name, name) in _KEPT_ELSEWHERE:
                 lists[name] = value
             elif found.readonly or found.related or name == "id":
                 continue  # the server's to work out
