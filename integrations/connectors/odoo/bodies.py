@@ -136,9 +136,10 @@ def gone() -> Missing:
 
 def paid(write: Write) -> Refused | None:
     """Why a posted document cannot be taken back: money is attached to it, and Odoo would silently detach it."""
-    state = (write.raw or {}).get("payment_state")
-    if state in (None, False, "not_paid"):
-        return None
+    raw = write.raw or {}
+    state = raw.get("payment_state")
+    if state in (None, False, "not_paid") or not raw.get("amount_total"):
+        return None  # what comes to nothing counts as paid without a payment
     return Refused(
         code=str(state),
         explanation="Payments or credits are attached to this document in Odoo; changing it would detach them.",

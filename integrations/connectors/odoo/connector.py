@@ -15,6 +15,7 @@ from integrations.wire.stream import Operation, Stream
 from .dialect import OdooDialect
 from .documents import (
     BILL,
+    BILL_SPEC,
     CREDIT_NOTE,
     INVOICE,
     MOVE_SPEC,
@@ -32,9 +33,11 @@ from .shapes import (
     ACCOUNT_FIELDS,
     CUSTOMER,
     CUSTOMER_FIELDS,
+    EXCHANGE_RATE,
     ITEM,
     ITEM_FIELDS,
     PAYMENT_TERM,
+    RATE_SPEC,
     TAX_FIELDS,
     TAX_RATE,
     TERM_SPEC,
@@ -154,6 +157,13 @@ CONNECTOR = Connector(
             facts={"spec": TERM_SPEC, "steps": LISTS},
             **_WHOLE,
         ),
+        Stream(
+            "exchange_rate",
+            shape=EXCHANGE_RATE,
+            path="res.currency.rate",
+            facts={"spec": RATE_SPEC, "by_company": True, "steps": LISTS},
+            **_WHOLE,
+        ),
         _list("customer", "res.partner", CUSTOMER, CUSTOMER_FIELDS, ("customer_rank", ">", 0)),
         _list("vendor", "res.partner", VENDOR, VENDOR_FIELDS, ("supplier_rank", ">", 0)),
         # Odoo would price a product at 1.00 where nobody names a price.
@@ -169,7 +179,7 @@ CONNECTOR = Connector(
         ),
         _move("invoice", "out_invoice", INVOICE, MOVE_SPEC),
         _move("credit_note", "out_refund", CREDIT_NOTE, MOVE_SPEC),
-        _move("bill", "in_invoice", BILL, MOVE_SPEC),
+        _move("bill", "in_invoice", BILL, BILL_SPEC),
         _payment("payment", PAYMENT, kind="inbound", partner="customer"),
         _payment("bill_payment", BILL_PAYMENT, kind="outbound", partner="supplier"),
         _move("journal_entry", "entry", JOURNAL_ENTRY, ENTRY_SPEC, total=debits_of),
@@ -227,7 +237,7 @@ CONNECTOR = Connector(
     ),
     can=(
         "Reads and writes customers, vendors, products, accounts, invoices, credit notes, bills, payments, journal entries, "
-        "purchase and sales orders; reads taxes and payment terms.",
+        "purchase and sales orders; reads taxes, payment terms and currency rates.",
         "Makes documents as drafts, compares their figures with the source's, posts them, and tells where a locked period "
         "moved the date.",
         "Sends up to 50 records in one call, and finds its own again after a lost answer by external ids.",
@@ -235,7 +245,7 @@ CONNECTOR = Connector(
     ),
     cannot=(
         "Odoo 14 to 16, whose interface tells no document together with its lines; 18 and later are not tried.",
-        "Payments for several documents at once or for a part of one; refunds, journals, currency rates and dimensions.",
+        "Payments for several documents at once or for a part of one; refunds, journals and dimensions.",
         "Memos of customers' documents and regions of addresses are not written: Odoo has no place or no name for them.",
         "Changing or voiding a document to which payments are attached, or the currency of one that is there.",
         "Deleting anything: records are archived, documents cancelled.",

@@ -154,10 +154,10 @@ _LINE_SPEC: Spec = {
 MOVE_SPEC = _spec(
     "name", "ref", "move_type", "state", "payment_state", "invoice_date", "date", "invoice_date_due", "invoice_origin",
     "narration", "amount_untaxed", "amount_tax", "amount_total", "amount_total_signed", "amount_residual",
-    "duplicated_ref_ids",
     partner_id=NAMED, currency_id=_CODE, company_currency_id=_CODE, journal_id=NAMED, invoice_payment_term_id=NAMED,
     invoice_line_ids=_LINE_SPEC,
 )  # fmt: skip
+BILL_SPEC: Spec = {**MOVE_SPEC, "duplicated_ref_ids": {}}
 
 _SETTLED = {
     "not_paid": "open",

@@ -36,7 +36,8 @@ def call(
     **options: Any,
 ) -> Request:
     """A call of a model's method for the company of this connection; the credentials' places are empty until it is signed."""
-    known = {"lang": LANGUAGE, "allowed_company_ids": [company_id(site)], **(context or {})}
+    # `load` takes moments for the user's own, so the user's zone is said to be UTC.
+    known = {"lang": LANGUAGE, "tz": "UTC", "allowed_company_ids": [company_id(site)], **(context or {})}
     return _request(
         "object",
         "execute_kw",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from integrations.canonical import Account, Customer, Item, PaymentTerm, TaxRate, Vendor
+from integrations.canonical import Account, Customer, ExchangeRate, Item, PaymentTerm, TaxRate, Vendor
 from integrations.wire.shape import F, Fixed, Shape
 
 from .quirks import figure, id_of, marked_up, moment, plain, ref
@@ -272,3 +272,29 @@ TERM_SPEC: Payload = {
     **{name: {} for name in ("name", "active", "write_date", "create_date")},
     "line_ids": {"fields": {name: {} for name in ("value", "value_amount", "delay_type", "nb_days")}},
 }
+
+
+# --- currency rates: read only ---------------------------------------------------------------------------------------
+
+_CODE: Payload = {"fields": {"name": {}}}
+RATE_SPEC: Payload = {
+    **{name: {} for name in ("name", "inverse_company_rate", "write_date", "create_date")},
+    "currency_id": _CODE,
+    "company_id": {"fields": {"currency_id": _CODE}},
+}
+
+
+def _code(value: Payload) -> Any:
+    return value.get("name")
+
+
+EXCHANGE_RATE = Shape(
+    ExchangeRate,
+    **ENTITY,
+    fields=(
+        F("effective_on", "name", write=None),
+        F("currency", "currency_id", read=_code, write=None),
+        F("home_currency", "company_id.currency_id", read=_code, write=None, uses=("company_id",)),
+        F("rate", "inverse_company_rate", read=Decimal, write=None),
+    ),
+)

@@ -18,6 +18,8 @@ LINES = {
 }
 _EVERYWHERE = frozenset(("id", "display_name", "create_date", "write_date"))
 _INHERITED = {"product.product": ("product.template",), "account.payment": ("account.move",)}
+# Models that the computed file leaves out; from memory.
+_UNLISTED = {"res.currency.rate": frozenset(("name", "currency_id", "company_id", "inverse_company_rate"))}
 # Added to the model by a module that the computed file does not merge.
 _ADDED = {"product.product": frozenset(("uom_id", "categ_id", "taxes_id", "supplier_taxes_id"))}
 
@@ -26,8 +28,8 @@ _ADDED = {"product.product": frozenset(("uom_id", "categ_id", "taxes_id", "suppl
 def fields_of(model: str) -> frozenset[str]:
     """The names of a model's fields in version 17.0."""
     models = msgspec.json.decode((SPECS / "fields_17.0.json").read_bytes())["models"]
-    names = set(_EVERYWHERE) | _ADDED.get(model, frozenset())
+    names = set(_EVERYWHERE) | _ADDED.get(model, frozenset()) | _UNLISTED.get(model, frozenset())
     for each in (model, *_INHERITED.get(model, ())):
-        found = models[each]
+        found = models.get(each, {})
         names |= set(found.get("fields", found))
     return frozenset(names)

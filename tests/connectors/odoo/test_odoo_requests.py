@@ -64,7 +64,8 @@ def test_figures_keep_every_digit_when_a_call_is_signed() -> None:
 
 def test_every_call_names_the_company_and_the_language() -> None:
     *_, options = asked(DIALECT.ask(CUSTOMER, Cursor(), SITE))
-    assert options["context"] == {"lang": "en_US", "allowed_company_ids": [1], "active_test": False}
+    expected = {"lang": "en_US", "tz": "UTC", "allowed_company_ids": [1], "active_test": False}
+    assert options["context"] == expected
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
