@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,123 +18,24 @@ from integrations.canonical import (
     CreditNote,
     Customer,
     Invoice,
-    Item,
     JournalEntry,
     JournalLine,
     Line,
     Payment,
-    PriceSide,
-    Record,
     Ref,
     SalesReceipt,
     Vendor,
 )
 from integrations.connectors.quickbooks_online.connector import CONNECTOR
 from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
-from integrations.wire import http, oauth
+from integrations.wire import oauth
 from integrations.wire.auth import Client
-from integrations.wire.connector import Company, Done, Failed, Outcome, Write
-from integrations.wire.errors import ConsentLost, ContractBroken, Duplicate, Stale, TryLater, VendorError
-from integrations.wire.message import Answer, Request
+from integrations.wire.connector import Done, Failed, Write
+from integrations.wire.errors import ConsentLost, ContractBroken, Duplicate, Stale, TryLater
 from integrations.wire.site import Site
-from integrations.wire.stream import FETCHED, Cursor, Page
 from tests.mount import InProcess, mounted
 
-from . import oracle
-
-BASE = "http://quickbooks.simulated"
-DIALECT = CONNECTOR.dialect
-
-
-@dataclass
-class Books:
-    """One company of the simulated vendor, spoken to as the engine does."""
-
-    vendor: QuickBooksOnline
-    site: Site
-    token: str
-    number: int = 0
-
-    def send(self, request: Request) -> Answer:
-        if oracle.SPECS.is_dir():
-            assert oracle.problems(request) == []
-        signed = CONNECTOR.auth.sign(request, {"access_token": self.token})
-        return http.send(signed, site=self.site, allow=(BASE,))
-
-    def company(self) -> Company:
-        return DIALECT.company(self.send(DIALECT.whoami(self.site)), self.site)
-
-    def write(self, name: str, *writes: Write, key: str = "") -> list[Outcome]:
-        self.number += 1
-        request = DIALECT.compose(CONNECTOR.stream(name), writes, key or f"call-{self.number}", self.site)
-        return DIALECT.outcomes(CONNECTOR.stream(name), writes, self.send(request), self.site)
-
-    def make(self, name: str, record: Record) -> Done:
-        (outcome,) = self.write(name, Write(key=f"intent-{self.number}", operation="create", record=record))
-        assert isinstance(outcome, Done), outcome
-        return outcome
-
-    def refused(self, name: str, write: Write) -> VendorError:
-        (outcome,) = self.write(name, write)
-        assert isinstance(outcome, Failed), outcome
-        return outcome.error
-
-    def look_up(self, name: str, *writes: Write) -> list[Outcome | None]:
-        stream = CONNECTOR.stream(name)
-        return DIALECT.found(stream, writes, self.send(DIALECT.look_up(stream, writes, self.site)), self.site)
-
-    def pages(self, name: str, mark: str | None = None, *, page_size: int = 1000) -> list[Page]:
-        stream = replace(CONNECTOR.stream(name), page_size=page_size)
-        pages, cursor = [], Cursor(mark)
-        while True:
-            page = DIALECT.read(stream, cursor, self.send(DIALECT.ask(stream, cursor, self.site)), self.site)
-            pages.append(page)
-            if page.next is None:
-                return pages
-            cursor = Cursor(mark, page.next)
-
-    def read(self, name: str, mark: str | None = None, *, page_size: int = 1000) -> dict[str, Any]:
-        shape = CONNECTOR.stream(name).shape
-        pages = self.pages(name, mark, page_size=page_size)
-        return {raw["Id"]: shape.read(raw) for page in pages for raw in page.raws}
-
-    def fetch(self, name: str, *ids: str) -> list[Any]:
-        stream = CONNECTOR.stream(name)
-        page = DIALECT.read(stream, FETCHED, self.send(DIALECT.fetch(stream, ids, self.site)), self.site)
-        return [stream.shape.read(raw) for raw in page.raws]
-
-
-@pytest.fixture
-def vendor() -> QuickBooksOnline:
-    return QuickBooksOnline(limits=0)
-
-
-@pytest.fixture
-def books(vendor: QuickBooksOnline) -> Iterator[Books]:
-    """The American company."""
-    yield from opened(vendor, "US")
-
-
-@pytest.fixture
-def british(vendor: QuickBooksOnline) -> Iterator[Books]:
-    """A company with tax codes and a tax mode."""
-    yield from opened(vendor, "GB")
-
-
-def opened(vendor: QuickBooksOnline, country: str) -> Iterator[Books]:
-    realm = next(realm for realm in vendor.companies if vendor.company(realm).settings.country == country)
-    site = Site(
-        environment="simulator",
-        addresses=CONNECTOR.environments["sandbox"].on(BASE),
-        settings={"realmId": realm},
-    )
-    with mounted(vendor, BASE):
-        found = Books(vendor, site, vendor.connect(realm)["access_token"])
-        company = found.company()
-        found.site = replace(
-            site, settings={"realmId": realm, "country": company.country, "home_currency": company.currency}
-        )
-        yield found
+from .driven import BASE, Books, a_customer, an_item, creating, updating
 
 
 @pytest.fixture
@@ -143,24 +43,9 @@ def customer(books: Books) -> Ref:
     return a_customer(books)
 
 
-def a_customer(books: Books) -> Ref:
-    return Ref(external_id=books.make("customer", Customer(name="Okafor: Garden", number="C-1")).external_id)
-
-
 @pytest.fixture
 def item(books: Books) -> Ref:
     return an_item(books)
-
-
-def an_item(books: Books) -> Ref:
-    sales = next(each for each in books.read("account").values() if each.type == "sales")
-    lantern = Item(
-        name="Lantern",
-        item_type="non_inventory",
-        sku="71053",
-        sale=PriceSide(price=Decimal("3.39"), account=Ref(external_id=sales.external_id)),
-    )
-    return Ref(external_id=books.make("item", lantern).external_id)
 
 
 @pytest.fixture
@@ -179,22 +64,6 @@ def sale(customer: Ref, item: Ref) -> Invoice:
             Line(line_type="text", description="Thank you"),
         ],
         memo="Order 88",
-    )
-
-
-def creating(record: Record, key: str = "intent") -> Write:
-    return Write(key=key, operation="create", record=record)
-
-
-def updating(made: Done, record: Record, *only: str) -> Write:
-    return Write(
-        key="change",
-        operation="update",
-        record=record,
-        external_id=made.external_id,
-        version=made.version,
-        only=frozenset(only),
-        raw=made.raw,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from integrations.canonical import Customer
+from integrations.canonical import BillPayment, Customer, Deposit, DepositLine, Dimension, Payment, Ref
 from integrations.wire.connector import Done, Failed, Write
 from integrations.wire.errors import Duplicate, Missing, TryLater
 from tests.connectors.quickbooks_online import oracle
@@ -80,6 +82,82 @@ def test_a_customer_is_ours_when_all_that_we_wrote_is_there() -> None:
     assert isinstance(found(write, rows=[[there]], stream="customer")[0], Done)
     (other,) = found(write, rows=[[{**there, "PrimaryEmailAddr": {"Address": "x@y.example"}}]], stream="customer")
     assert isinstance(other.error, Duplicate)
+
+
+PAID = Payment(
+    customer=Ref(external_id="812"),
+    paid_on=date(2026, 9, 20),
+    amount=Decimal("13.56"),
+    currency="USD",
+    reference="CHK 4410",
+)
+
+
+def test_a_payment_is_looked_up_by_its_customer_and_day_and_known_by_our_mark() -> None:
+    write = create(PAID)
+    assert "where CustomerRef = '812' and TxnDate = '2026-09-20'" in asked(write, stream="payment")[0]
+    others = [
+        as_sent(create(PAID, key="another"), "payment", Id="1"),
+        as_sent(create(replace(PAID, amount=Decimal(1))), "payment", Id="2", PrivateNote=""),
+    ]
+    assert found(write, rows=[others], stream="payment") == [None]
+    (outcome,) = found(write, rows=[[*others, as_sent(write, "payment")]], stream="payment")
+    assert outcome.external_id == "266"
+
+
+def test_a_payment_of_the_same_amount_and_reference_without_any_mark_is_for_a_person_to_judge() -> None:
+    """It may be ours, with its note rewritten since."""
+    write = create(PAID)
+    (outcome,) = found(write, rows=[[as_sent(write, "payment", PrivateNote="Banked")]], stream="payment")
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, Duplicate)
+    assert "CHK 4410" in outcome.error.explanation
+
+
+def test_a_payment_without_a_reference_is_known_by_our_mark_only() -> None:
+    write = create(replace(PAID, reference=None))
+    assert found(write, rows=[[as_sent(write, "payment", PrivateNote="Banked")]], stream="payment") == [None]
+
+
+def test_a_bill_payment_is_looked_up_by_its_number_and_vendor_or_by_its_day() -> None:
+    cheque = BillPayment(
+        vendor=Ref(external_id="149"),
+        paid_on=date(2026, 9, 21),
+        amount=Decimal(190),
+        currency="USD",
+        number="20117",
+        payment_account=Ref(external_id="35"),
+    )
+    assert "DocNumber = '20117' and VendorRef = '149'" in asked(create(cheque), stream="bill_payment")[0]
+    without = create(replace(cheque, number=None))
+    assert "VendorRef = '149' and TxnDate = '2026-09-21'" in asked(without, stream="bill_payment")[0]
+    assert isinstance(found(without, rows=[[as_sent(without, "bill_payment")]], stream="bill_payment")[0], Done)
+
+
+def test_a_deposit_has_no_number_and_another_of_the_day_is_not_taken_for_it() -> None:
+    line = DepositLine(amount=Decimal(5), account=Ref(external_id="82"))
+    write = create(
+        Deposit(
+            deposit_account=Ref(external_id="35"),
+            deposited_on=date(2026, 9, 24),
+            amount=Decimal(5),
+            currency="USD",
+            lines=[line],
+        )
+    )
+    assert "where TxnDate = '2026-09-24'" in asked(write, stream="deposit")[0]
+    there = as_sent(write, "deposit")
+    assert found(write, rows=[[{**there, "Id": "1", "PrivateNote": "By hand"}]], stream="deposit") == [None]
+    assert isinstance(found(write, rows=[[there]], stream="deposit")[0], Done)
+
+
+def test_a_class_is_found_by_its_name_under_the_same_class_above_it() -> None:
+    write = create(Dimension(dimension_type="class", name="Alder", parent=Ref(external_id="class:7")))
+    there = as_sent(write, "class")
+    (outcome,) = found(write, rows=[[there]], stream="class")
+    assert outcome.external_id == "class:266"
+    (outcome,) = found(write, rows=[[{**there, "ParentRef": {"value": "8"}}]], stream="class")
+    assert isinstance(outcome.error, Duplicate)
 
 
 def changing(**fields: Any) -> Write:

@@ -42,7 +42,7 @@ def refusal(write: Write, *, stream: str = "invoice") -> str:
 
 @oracle.needs_specs
 @pytest.mark.parametrize("name", sorted(made.RECORDS))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_any_record_is_sent_as_the_contract_wants_or_refused_with_a_reason(name: str, data: st.DataObject) -> None:
     records = data.draw(st.lists(made.RECORDS[name], min_size=1, max_size=3))
@@ -57,7 +57,7 @@ def test_any_record_is_sent_as_the_contract_wants_or_refused_with_a_reason(name:
 
 
 @oracle.needs_specs
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     wanted=made.RECORDS["invoice"],
     only=st.sets(st.sampled_from(["lines", "memo", "due_on", "customer_note", "billing_address"]), min_size=1),

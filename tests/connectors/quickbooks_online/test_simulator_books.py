@@ -372,6 +372,74 @@ def test_what_was_taken_to_the_bank_cannot_be_changed(us: Caller, ann: dict[str,
     assert us.vendor.trial() == {"accounts": {}, "sum": 0}
 
 
+def banking(amount: str, kind: str, id: str) -> dict[str, Any]:
+    return {**paying(amount, kind, id), "DetailType": "DepositLineDetail", "DepositLineDetail": {}}
+
+
+def test_money_goes_to_the_bank_once_whole_and_from_where_it_waits(us: Caller, ann: dict[str, str]) -> None:
+    bank = us.account("bank")
+    paid = us.make("Payment", CustomerRef=ann, TotalAmt=25)
+    elsewhere = us.make("Payment", CustomerRef=ann, TotalAmt=9, DepositToAccountRef=bank)
+    assert us.refused("Deposit", DepositToAccountRef=bank, Line=[banking("20", "Payment", paid["Id"])]) == "6000"
+    assert us.refused("Deposit", DepositToAccountRef=bank, Line=[banking("9", "Payment", elsewhere["Id"])]) == "6000"
+    us.make("Deposit", DepositToAccountRef=bank, Line=[banking("25", "Payment", paid["Id"])])
+    assert us.refused("Deposit", DepositToAccountRef=bank, Line=[banking("25", "Payment", paid["Id"])]) == "6000"
+    assert (
+        us.refused("Deposit", DepositToAccountRef=us.account("income"), Line=[banking("1", "Payment", "1")]) == "6430"
+    )
+
+
+def test_a_deposit_takes_refunds_and_cash_off(us: Caller, ann: dict[str, str]) -> None:
+    till = us.account("undeposited")
+    receipt = us.make("SalesReceipt", CustomerRef=ann, Line=[item_line("80")])
+    refund = us.make("RefundReceipt", CustomerRef=ann, Line=[item_line("30")], DepositToAccountRef=till)
+    lines = [banking("80", "SalesReceipt", receipt["Id"]), banking("-30", "RefundReceipt", refund["Id"])]
+    cash = {"AccountRef": us.account("fees"), "Amount": 5}
+    made = us.make("Deposit", DepositToAccountRef=us.account("bank"), Line=lines, CashBack=cash)
+    assert made["TotalAmt"] == 45
+    assert us.vendor.trial()["accounts"] == {
+        "Checking": 45,
+        "Bank Charges & Fees": 5,
+        "Sales": -50,
+        "Undeposited Funds": 0,
+    }
+    more = {**cash, "Amount": 60}
+    assert us.refused("Deposit", DepositToAccountRef=us.account("bank"), Line=[straight(us)], CashBack=more) == "6000"
+
+
+def expense_deposit(us: Caller) -> dict[str, Any]:
+    kind = "DepositLineDetail"
+    return {"Amount": 10, "DetailType": kind, kind: {"AccountRef": us.account("income")}}
+
+
+def test_a_refund_is_paid_from_where_money_lies(us: Caller, ann: dict[str, str]) -> None:
+    wrong = us.account("income")
+    assert us.refused("RefundReceipt", CustomerRef=ann, Line=[item_line("30")], DepositToAccountRef=wrong) == "6430"
+    assert us.refused("RefundReceipt", CustomerRef=ann, Line=[item_line("30")]) == "2020"
+
+
+def test_a_payment_settles_an_entry_of_its_own_customer_only(us: Caller, ann: dict[str, str]) -> None:
+    whom = {"Type": "Customer", "EntityRef": ann}
+    made = us.make(
+        "JournalEntry",
+        Line=[entry(us.account("receivable"), "Debit", "30", Entity=whom), entry(us.account("income"), "Credit", "30")],
+    )
+    paid = us.make("Payment", CustomerRef=ann, TotalAmt=20, Line=[paying("20", "JournalEntry", made["Id"])])
+    assert paid["UnappliedAmt"] == 0
+    assert us.get("JournalEntry", made["Id"])["LinkedTxn"] == [{"TxnId": paid["Id"], "TxnType": "Payment"}]
+    assert (
+        us.refused("Payment", CustomerRef=ann, TotalAmt=20, Line=[paying("20", "JournalEntry", made["Id"])]) == "6000"
+    )
+    bob = {"value": us.make("Customer", DisplayName="Bob")["Id"]}
+    assert us.refused("Payment", CustomerRef=bob, TotalAmt=5, Line=[paying("5", "JournalEntry", made["Id"])]) == "6000"
+
+
+def test_a_bill_is_not_paid_from_an_income_account(us: Caller) -> None:
+    yard = {"value": us.make("Vendor", DisplayName="Yard")["Id"]}
+    wrong = {"BankAccountRef": us.account("income")}
+    assert us.refused("BillPayment", VendorRef=yard, PayType="Check", TotalAmt=0, CheckPayment=wrong) == "6430"
+
+
 def test_an_invoice_made_from_an_estimate_closes_it(us: Caller, ann: dict[str, str]) -> None:
     offer = us.make("Estimate", CustomerRef=ann, Line=[item_line("100")])
     made = invoice(us, ann, LinkedTxn=[{"TxnId": offer["Id"], "TxnType": "Estimate"}])

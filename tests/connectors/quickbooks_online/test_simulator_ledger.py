@@ -24,6 +24,7 @@ OPERATIONS = [
     "bill",
     "pay bill",
     "receipt",
+    "refund",
     "deposit",
 ]
 
@@ -119,10 +120,21 @@ class Bookkeeper:
                                                     "CreditCardPayment": {"CCAccountRef": self.caller.account("card")},
                                                     "Line": [paying(amount, "Bill", made["Id"])]})  # fmt: skip
 
+    def _refund(self) -> None:
+        account = self.caller.account(self.random.choice(["bank", "undeposited"]))
+        self.caller.make(
+            "RefundReceipt",
+            CustomerRef=self.random.choice(self.customers),
+            DepositToAccountRef=account,
+            Line=[self._line()],
+        )
+
     def _deposit(self) -> None:
-        made = self._some("Payment")
+        kind = self.random.choice(["Payment", "SalesReceipt", "RefundReceipt"])
+        made = self._some(kind)
         if made and made["TotalAmt"]:
-            line = {**paying(str(made["TotalAmt"]), "Payment", made["Id"]), "DetailType": "DepositLineDetail"}
+            amount = made["TotalAmt"] * (-1 if kind == "RefundReceipt" else 1)
+            line = {**paying(str(amount), kind, made["Id"]), "DetailType": "DepositLineDetail"}
             self.caller.ask("POST", "deposit", {"DepositToAccountRef": self.caller.account("bank"), "Line": [line]})
 
 
