@@ -260,8 +260,7 @@ def _described_problems(model: str, name: str, described: Mapping[str, Any], ver
 
 def _field(model: str, name: str, version: str) -> Mapping[str, Any] | None:
     known = _fields(version)
-    found = known.get(model, {}).get(name) or known.get(LENT.get(model, ""), {}).get(name) or COMMON.get(name)
-    return found
+    return known.get(model, {}).get(name) or known.get(LENT.get(model, ""), {}).get(name) or COMMON.get(name)
 
 
 def _choices(known: Mapping[str, Any]) -> Sequence[str]:

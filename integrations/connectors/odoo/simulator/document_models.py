@@ -30,7 +30,7 @@ _MOVES: tuple[Model, ...] = (
         one2many: line_ids>account.move.line:move_id invoice_line_ids>account.move.line:move_id
         one2many: reversal_move_id>account.move:reversed_entry_id@-17
         one2many: reversal_move_ids>account.move:reversed_entry_id@18-
-        """, order="date desc, name desc, invoice_date desc, id desc", mailed=True),
+        """, order="date desc, name desc, invoice_date desc, id desc"),
     model("account.move.line", """
         char: name ref^move_id.ref move_name^move_id.name matching_number!
         selection: parent_state^move_id.state move_type^move_id.move_type
@@ -81,7 +81,7 @@ _PAYMENTS: tuple[Model, ...] = (
         many2one: outstanding_account_id!>account.account journal_id>account.journal@18- company_id>res.company@18-
         many2many: reconciled_invoice_ids~>account.move reconciled_bill_ids~>account.move invoice_ids~>account.move@18-
         integer: reconciled_invoices_count~ reconciled_bills_count~
-        """, order="id desc", borrows="account.move", through="move_id", mailed=True),
+        """, order="id desc", borrows="account.move", through="move_id", borrows_until=17),
     model("account.payment.register", """
         date: payment_date*
         monetary: amount source_amount! source_amount_currency! payment_difference~
@@ -109,7 +109,7 @@ _ORDERS: tuple[Model, ...] = (
         many2one: payment_term_id>account.payment.term fiscal_position_id>account.fiscal.position
         many2many: invoice_ids~>account.move
         one2many: order_line>purchase.order.line:order_id
-        """, order="priority desc, id desc", mailed=True),
+        """, order="priority desc, id desc"),
     model("purchase.order.line", """
         text: name
         integer: sequence=10
@@ -140,7 +140,7 @@ _ORDERS: tuple[Model, ...] = (
         many2one: payment_term_id>account.payment.term fiscal_position_id>account.fiscal.position
         many2many: invoice_ids~>account.move
         one2many: order_line>sale.order.line:order_id
-        """, order="date_order desc, id desc", mailed=True),
+        """, order="date_order desc, id desc"),
     model("sale.order.line", """
         text: name
         integer: sequence=10

@@ -111,7 +111,7 @@ class Compiler:
         if rest or operator in ("any", "not any"):
             sub = [(rest, operator, right)] if rest else right
             inner = self._through(found, table, lambda other, alias: self.condition(other, sub, alias), model)
-            return f"not {inner}" if operator == "not any" and not rest else inner
+            return f"(not coalesce({inner}, 0))" if operator == "not any" and not rest else inner
         if found.type in MANY:
             return self._many(model, found, operator, right, table)
         if found.type == "many2one":
@@ -171,7 +171,8 @@ class Compiler:
             return f"{value} in (select {alias}.id from {other.table} {alias} where {where(other, alias)})"
         if found.type == "one2many":
             inner = where(other, alias)
-            return f"{table}.id in (select {alias}.{found.inverse} from {other.table} {alias} where {inner})"
+            there = f"{alias}.{found.inverse} is not null and {inner}"
+            return f"{table}.id in (select {alias}.{found.inverse} from {other.table} {alias} where {there})"
         inner = where(other, alias)
         return (
             f"exists (select 1 from json_each({table}.{found.name}) link join {other.table} {alias}"

@@ -148,9 +148,8 @@ class Model:
     order: str = "id"
     borrows: str = ""  # a model of which each record has one of its own
     through: str = ""  # the many2one that leads there
+    borrows_until: int = 99  # the last server version that borrows
     label: str = "name"  # the field that names a record
-    title: str = ""
-    mailed: bool = False  # has a chatter
 
     @cached_property
     def table(self) -> str:
@@ -166,8 +165,8 @@ class Model:
 
 
 def model(
-    name: str, declared: str, *, order: str = "id", borrows: str = "", through: str = "", label: str = "name",
-    title: str = "", mailed: bool = False,
+    name: str, declared: str, *, order: str = "id", borrows: str = "", through: str = "", borrows_until: int = 99,
+    label: str = "name",
 ) -> Model:  # fmt: skip
     """A model from lines `type: word word …`.
 
@@ -176,7 +175,7 @@ def model(
     """
     common = "datetime: create_date! write_date!\nmany2one: create_uid!>res.users write_uid!>res.users\n"
     fields = {field.name: field for field in _read(common + declared + "\nchar: display_name~")}
-    return Model(name, fields, order, borrows, through, label, title or name, mailed)
+    return Model(name, fields, order, borrows, through, borrows_until, label)
 
 
 def _read(declared: str) -> Iterator[Field]:

@@ -82,7 +82,7 @@ _PEOPLE: tuple[Model, ...] = (
         selection: chart_template(generic_coa)=generic_coa@17-
         date: fiscalyear_lock_date tax_lock_date period_lock_date@-17 sale_lock_date@18- purchase_lock_date@18-
         date: hard_lock_date@18-
-        """, order="sequence, name", mailed=True),
+        """, order="sequence, name"),
     model("res.users", """
         char: name* login* lang=en_US tz
         boolean: active=true share
@@ -111,7 +111,7 @@ _PEOPLE: tuple[Model, ...] = (
         many2one: property_purchase_currency_id$>res.currency
         many2many: category_id>res.partner.category
         one2many: child_ids>res.partner:parent_id
-        """, order="name, id", mailed=True),
+        """, order="name, id"),
 )  # fmt: skip
 
 _PRODUCTS: tuple[Model, ...] = (
@@ -143,13 +143,13 @@ _PRODUCTS: tuple[Model, ...] = (
         many2one: property_account_expense_id$>account.account currency_id~>res.currency
         many2many: taxes_id>account.tax supplier_taxes_id>account.tax
         one2many: product_variant_ids>product.product:product_tmpl_id
-        """, order="name", mailed=True),
+        """, order="name"),
     model("product.product", """
         char: default_code barcode code^default_code partner_ref~
         boolean: active=true
         float: standard_price&price lst_price~ volume weight price_extra~
-        many2one: product_tmpl_id!>product.template
-        """, order="default_code, name, id", borrows="product.template", through="product_tmpl_id", mailed=True),
+        many2one: product_tmpl_id>product.template
+        """, order="default_code, name, id", borrows="product.template", through="product_tmpl_id"),
 )  # fmt: skip
 
 _LEDGER: tuple[Model, ...] = (

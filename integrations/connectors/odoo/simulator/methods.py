@@ -205,9 +205,8 @@ def _has_right(env: Env, model: str, operation: str) -> bool:
 
 def _check_right(env: Env, model: str, operation: str) -> None:
     if not _has_right(env, model, operation):
-        title = MODELS[model].title
         raise AccessError(
-            f"You are not allowed to {operation} '{title}' ({model}) records.\n\nThis operation is allowed for the"
+            f"You are not allowed to {operation} '{model}' records.\n\nThis operation is allowed for the"
             " following groups:\n\t- Invoicing/Billing\n\nContact your administrator to request access if necessary."
         )
 

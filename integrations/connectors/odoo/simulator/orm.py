@@ -103,7 +103,7 @@ class Env(Tables):
         key = (model.name, self.version)
         if key not in _FIELDS:
             own = {name: each.at(self.version) for name, each in model.fields.items() if each.in_version(self.version)}
-            if model.borrows:
+            if model.borrows and self.version <= model.borrows_until:
                 lender = self.fields(MODELS[model.borrows])
                 own = {
                     name: Field(
@@ -431,7 +431,7 @@ class Env(Tables):
             if found.required and found.in_version(self.version) and own.get(name) is None:
                 raise ValidationError(
                     "The operation cannot be completed: a mandatory field is not set.\n"
-                    f"Model: {kind.title} ({kind.name}), Field: {name}"
+                    f"Model: {kind.name}, Field: {name}"
                 )
 
     def _finish(

@@ -166,7 +166,22 @@ def seed(env: Env) -> None:
     )
     env.insert("res.users", {"name": "Administrator", "login": "admin", "active": True, "company_id": 1, "company_ids": [1],
                              "groups_id": [1, 2], "partner_id": partner, "lang": "en_US"})  # fmt: skip
+    _name_records(env)
     env.deeds.clear()
+
+
+def _name_records(env: Env) -> None:
+    """The external ids by which modules and clients know the first records."""
+    named: list[tuple[str, str, int]] = [
+        ("base.main_company", "res.company", 1), ("base.main_partner", "res.partner", 1), ("base.partner_admin", "res.partner", 2),
+        ("base.user_root", "res.users", 1), ("base.user_admin", "res.users", 2), ("uom.product_uom_unit", "uom.uom", 1),
+        ("uom.product_uom_hour", "uom.uom", 2), ("product.product_category_all", "product.category", 1),
+        ("account.group_account_manager", "res.groups", 1), ("account.group_account_invoice", "res.groups", 2),
+    ]  # fmt: skip
+    named += [(f"base.{row['name']}", "res.currency", row["id"]) for row in env.select("res.currency", "1")]
+    named += [(f"base.{str(row['code']).lower()}", "res.country", row["id"]) for row in env.select("res.country", "1")]
+    for external, model, id in named:
+        env.name_record(external, model, id)
 
 
 def add_company(env: Env, name: str, currency: str, country: str) -> int:
