@@ -26,11 +26,13 @@ from rich.table import Table
 
 from integrations.connectors.files import samples
 from integrations.doors.demo import job, servers, stage
+from integrations.records.models import Issue
 from integrations.sync.models import Flow, Item, Run
 from tenants.access.permissions import Role
 from tenants.scope import tenant_scope
 
 SAMPLE = "online_retail_demo"
+ISSUES_SHOWN = 10
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -86,6 +88,7 @@ def _play(wait_for: Callable[[str], None], data: Path | None) -> list[str]:
         bad = job.faults(results, expected)
         _say_what_was_done(results)
         _say_verdict(bad, expected, writes=_writes() - before)
+        _say_issues()
         wait_for(f"{settings.PUBLIC_URL}/healthz")
         _say_where(results)
     return bad
@@ -159,6 +162,17 @@ def _say_verdict(bad: Sequence[str], expected: dict[str, Any] | None, *, writes:
     if not bad:
         known = ", and are the figures that the sample is known to hold" if expected else ""
         console.print(f"[green]✓ Tied out:[/] the totals asked afresh from the books are those of the files{known}.")
+
+
+def _say_issues() -> None:
+    """What needs a person: where, what and what to do; the same thing met by several flows is said once."""
+    with transaction.atomic():
+        found = list(Issue.objects.filter(state=Issue.State.OPEN).order_by("opened_at"))
+    told = list(dict.fromkeys((issue.where, issue.words, issue.advice) for issue in found))
+    for where, words, advice in told[:ISSUES_SHOWN]:
+        console.print(f"  [b]{escape(where)}[/]: {escape(words)} [dim]{escape(advice)}[/]")
+    if len(told) > ISSUES_SHOWN:
+        console.print(f"  … and {len(told) - ISSUES_SHOWN} more; they are all listed under Issues.")
 
 
 def _say_where(results: Sequence[job.Result]) -> None:
