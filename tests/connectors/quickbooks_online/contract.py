@@ -135,7 +135,7 @@ def entity_problems(entity: str, body: Any, *, operation: str = "", include: str
     if body.get("Id") and not body.get("sparse"):
         found.append("an update that is not sparse blanks what it leaves out")
     if not body.get("Id"):
-        found += [f"{entity} needs {name}" for name in REQUIRED.get(entity, ()) if not body.get(name)]
+        found += [f"{entity} needs {name}" for name in REQUIRED.get(entity, ()) if body.get(name) in (None, "", [], {})]
     return found + list(_line_problems(body))
 
 

@@ -407,7 +407,7 @@ def test_a_deposit_takes_refunds_and_cash_off(us: Caller, ann: dict[str, str]) -
     assert us.refused("Deposit", DepositToAccountRef=us.account("bank"), Line=[straight(us)], CashBack=more) == "6000"
 
 
-def expense_deposit(us: Caller) -> dict[str, Any]:
+def straight(us: Caller) -> dict[str, Any]:
     kind = "DepositLineDetail"
     return {"Amount": 10, "DetailType": kind, kind: {"AccountRef": us.account("income")}}
 
