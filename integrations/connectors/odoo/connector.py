@@ -12,6 +12,7 @@ from integrations.wire.limits import Limits
 from integrations.wire.shape import Shape
 from integrations.wire.stream import Operation, Stream
 
+from . import versions
 from .dialect import OdooDialect
 from .documents import (
     BILL,
@@ -142,7 +143,7 @@ def _payment(name: str, shape: Shape[Any], *, kind: str, partner: str) -> Stream
 CONNECTOR = Connector(
     slug="odoo",
     name="Odoo",
-    manual="Odoo external API (JSON-RPC) of version 17.0, its source, and a running Community server",
+    manual="Odoo external API (JSON-RPC) of versions 17.0 and 18.0, its source, and a running 17.0 Community server",
     driver="http",
     environments={"production": Addresses(api="{url}", app="{url}")},
     auth=LOG_IN,
@@ -212,6 +213,15 @@ CONNECTOR = Connector(
             help="The id of the company in this database; 1 where it holds one company only.",
         ),
         Setting(
+            name="version",
+            label="Version",
+            kind="choice",
+            required=False,
+            default=versions.DEFAULT,
+            choices=versions.CHOICES,
+            help="Odoo shows it under Settings, at the bottom of the page.",
+        ),
+        Setting(
             name="price_decimals",
             label="Decimals of unit prices",
             kind="number",
@@ -244,7 +254,7 @@ CONNECTOR = Connector(
         "Sees archived records; deletions by comparing what is listed.",
     ),
     cannot=(
-        "Odoo 14 to 16, whose interface tells no document together with its lines; 18 and later are not tried.",
+        "Odoo 14 to 16, whose interface tells no document together with its lines, and 19.",
         "Payments for several documents at once or for a part of one; refunds, journals and dimensions.",
         "Memos of customers' documents and regions of addresses are not written: Odoo has no place or no name for them.",
         "Changing or voiding a document to which payments are attached, or the currency of one that is there.",

@@ -16,6 +16,7 @@ from integrations.wire.site import Site
 from integrations.wire.statuses import answered_at
 from integrations.wire.stream import Cursor, Operation, Page, Stream
 
+from . import versions
 from .bodies import changed_sheet, changes, id_in, new_sheet, paid
 from .faults import check_loaded, refused, result_of
 from .loading import Sheet, table
@@ -54,7 +55,7 @@ class OdooDialect(Dialect):
         return _search(stream, domain, site, limit=stream.page_size)
 
     def read(self, stream: Stream, cursor: Cursor, answer: Answer, site: Site) -> Page:
-        rows = _rows(answer)
+        rows = versions.told(stream, site, _rows(answer))
         mark = moment_text(answered_at(answer), less=stream.overlap_seconds)
         if cursor.page == "fetch" or len(rows) < stream.page_size:
             return Page(raws=rows, mark=mark)
@@ -89,7 +90,8 @@ class OdooDialect(Dialect):
 
     def _load(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
         sheets = _going(_sheets(stream, writes, site))
-        columns, rows = table(sheets)
+        names, rows = table(sheets)
+        columns = versions.columns(stream, site, names)
         context = {} if writes[0].operation == "create" else _EVERYTHING
         return call(site, stream.path, "load", [columns, rows], context=context)
 
@@ -134,7 +136,7 @@ class OdooDialect(Dialect):
         if name == "load":
             return _loaded(_sheets(stream, writes, site), check_loaded(result_of(answer)))
         if name == "read":
-            rows = _by_id(_rows(answer))
+            rows = _by_id(versions.told(stream, site, _rows(answer)))
             later = "post" in plan[step:]
             return [
                 outcome_of(stream, write, rows.get(id_in(write)), site, before_posting=later) for write in writes
@@ -172,7 +174,7 @@ class OdooDialect(Dialect):
     def found(self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site) -> list[Outcome | None]:
         rows = _rows(answer)
         if writes[0].external_id is not None:
-            there = _by_id(rows)
+            there = _by_id(versions.told(stream, site, rows))
             return [how_far(stream, write, there.get(id_in(write)), site) for write in writes]
         made = {str(row["name"]): row["res_id"] for row in rows}
         names = [mark_of(write.key) for write in writes]
@@ -211,14 +213,11 @@ class OdooDialect(Dialect):
 
 def _search(stream: Stream, domain: list[Any], site: Site, *, limit: int | None = None) -> Request:
     options: dict[str, Any] = {"order": "id asc", **({"limit": limit} if limit else {})}
-    spec = stream.facts.get("spec")
-    if spec is not None:
-        return call(
-            site, stream.path, "web_search_read", [], domain=domain, specification=spec, context=_EVERYTHING, **options
-        )  # fmt: skip
-    return call(
-        site, stream.path, "search_read", [domain], fields=list(stream.facts["fields"]), context=_EVERYTHING, **options
-    )  # fmt: skip
+    fields = versions.asked(stream, site, stream.facts.get("spec") or dict.fromkeys(stream.facts["fields"]))
+    if "spec" in stream.facts:
+        options |= {"domain": domain, "specification": fields}
+        return call(site, stream.path, "web_search_read", [], context=_EVERYTHING, **options)
+    return call(site, stream.path, "search_read", [domain], fields=list(fields), context=_EVERYTHING, **options)
 
 
 def _see(stream: Stream, writes: Sequence[Write], site: Site) -> Request:

@@ -53,7 +53,16 @@ _KINDS = {
     "in_refund": "vendor_credit",
     "entry": "journal_entry",
 }
-_STATES = {"draft": "draft", "posted": "posted", "cancel": "void"}
+_STATES = {
+    "draft": "draft",
+    "posted": "posted",
+    "cancel": "void",
+    # Version 18 has states of its own.
+    "in_process": "posted",
+    "paid": "posted",
+    "canceled": "void",
+    "rejected": "void",
+}
 
 
 def owed_line(row: Mapping[str, Any]) -> Payload | None:

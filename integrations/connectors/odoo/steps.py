@@ -181,7 +181,7 @@ def how_far(stream: Stream, write: Write, row: Row | None, site: Site) -> Outcom
     if row is None:
         return Failed(error=gone())
     if write.operation == "void":
-        return done(row) if row.get("state") == "cancel" else None
+        return done(row) if row.get("state") in ("cancel", "canceled") else None
     if stream.facts["steps"] is LISTS:
         return done(row) if write.operation == "create" or says_all(stream, write, row, site) else None
     if write.operation == "update":
@@ -195,7 +195,7 @@ def how_far(stream: Stream, write: Write, row: Row | None, site: Site) -> Outcom
         return done(row) if is_applied(write, row) else None
     # From here on nothing is open but the posting; what was not read before its posting has no row before it.
     if stream.facts["steps"] is PAYMENTS:
-        return done(row) if is_posted(row) else None
+        return None if is_draft(row) else done(row)
     if is_draft(write.raw) and wants_posting(write):
         return None if is_draft(row) else done(row)
     return done(row)

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace as changed
 
 from integrations.canonical import (
+    Address,
     Allocation,
     Bill,
     CreditNote,
@@ -38,7 +39,7 @@ from integrations.wire.errors import ConsentLost, Duplicate, Forbidden, Refused,
 from integrations.wire.message import Answer, Request
 from integrations.wire.site import Site
 from integrations.wire.stream import FETCHED, Cursor, Operation, Page
-from tests.connectors.odoo import nested_reads
+from tests.connectors.odoo import server
 from tests.mount import mounted
 
 BASE = "http://odoo.simulated"
@@ -114,15 +115,15 @@ def after(write: Write, done: Outcome) -> Write:
     return replace(write, external_id=done.external_id, raw=done.raw or write.raw, version=done.version)
 
 
-@pytest.fixture
-def vendor() -> Odoo:
-    nested_reads.offer()
-    return Odoo(limits=0)
+@pytest.fixture(params=[17, 18])
+def vendor(request: pytest.FixtureRequest) -> Odoo:
+    return server.fresh(request.param)
 
 
 @pytest.fixture
 def books(vendor: Odoo) -> Iterator[Books]:
-    site = CONNECTOR.site("simulator", {"database": "books", "login": "admin"}, simulator=BASE)
+    settings = {"database": "books", "login": "admin", "version": str(vendor.version)}
+    site = CONNECTOR.site("simulator", settings, simulator=BASE)
     with mounted(vendor, BASE):
         key = {"api_key": vendor.api_key()}
         tokens = http.log_in(CONNECTOR.auth, site=site, secrets=key, allow=(BASE,))
@@ -133,7 +134,8 @@ def books(vendor: Odoo) -> Iterator[Books]:
 
 @pytest.fixture
 def customer(books: Books) -> Ref:
-    return Ref(external_id=books.make("customer", Customer(name="Okafor Garden", number="C-1")).external_id)
+    wanted = Customer(name="Okafor Garden", number="C-1", billing_address=Address(line1="12 Quay Lane", country="GB"))
+    return Ref(external_id=books.make("customer", wanted).external_id)
 
 
 @pytest.fixture

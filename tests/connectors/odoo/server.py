@@ -1,7 +1,7 @@
-"""`web_search_read` of versions 17 and later, for a simulated server that does not offer it yet.
+"""What a real server of version 17 does, and the simulated one may not do yet.
 
-It is a method of the module `web`, which every server has: a search whose answer holds, for each reference, the fields
-behind it that the specification names.
+`web_search_read` is a method of the module `web`, which every server has: a search whose answer holds, for each
+reference, the fields behind it that the specification names. And a country is found by its two letters as by its name.
 """
 
 from __future__ import annotations
@@ -9,17 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from integrations.connectors.odoo.simulator import methods
+from integrations.connectors.odoo.simulator import Odoo, loading, methods
 from integrations.connectors.odoo.simulator.orm import MODELS, Env
 
 NAME = "web_search_read"
+_by_name = loading._reference
 
 
-def offer() -> None:
-    """Let the simulated server answer it, unless it does so by itself."""
+def fresh(version: int = 17) -> Odoo:
+    """A freshly made server without limits of rate."""
     if NAME not in methods.GENERIC:
         methods.GENERIC[NAME] = web_search_read
         methods.READS = methods.READS | {NAME}
+    loading._reference = _reference
+    return Odoo(limits=0, version=version)
+
+
+def _reference(env: Env, found: Any, rest: list[str], cell: str, field: str) -> int:
+    if found.relation == "res.country" and not rest and len(cell) == 2:
+        for id in env.search("res.country", [("code", "=", cell)], limit=1):
+            return int(id)
+    return int(_by_name(env, found, rest, cell, field))
 
 
 def web_search_read(
