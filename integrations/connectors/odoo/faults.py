@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.wire.errors import (
+    BadAddress,
     ConsentLost,
     ContractBroken,
     Forbidden,
@@ -77,10 +78,11 @@ MEANINGS: Mapping[str, Meaning] = {
     "psycopg2.errors.NotNullViolation": _RULE,
     "psycopg2.errors.UniqueViolation": _RULE,
     "psycopg2.errors.CheckViolation": _RULE,
+    # The server tells a wrong name and a busy database server alike.
     "psycopg2.OperationalError": Meaning(
-        ConsentLost,
-        "Odoo cannot open this database.",
-        "Check the name of the database in the connection's settings.",
+        Forbidden,
+        "Odoo cannot open this database: there is none of that name, or its database server takes no more connections.",
+        "Check the name of the database in the connection's settings, then run the flow again.",
     ),
 }
 """The server undoes the transaction of every fault, so none of them has acted."""
@@ -88,6 +90,11 @@ MEANINGS: Mapping[str, Meaning] = {
 
 def result_of(answer: Answer) -> Any:
     """What a call returned; None where the method returns nothing. Raises the VendorError that the answer stands for."""
+    if answer.status == 404:
+        raise BadAddress(
+            explanation="There is no Odoo at this address, or it offers no JSON-RPC.",
+            advice="Enter the address at which you open Odoo, without /web and what follows it.",
+        )
     error = by_status(answer)
     if error is not None:
         raise error

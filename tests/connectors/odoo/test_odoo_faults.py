@@ -6,6 +6,7 @@ import pytest
 
 from integrations.connectors.odoo.faults import MEANINGS, result_of
 from integrations.wire.errors import (
+    BadAddress,
     ConsentLost,
     ContractBroken,
     Forbidden,
@@ -35,7 +36,7 @@ def raised(answer: Answer) -> VendorError:
         ("odoo.exceptions.ValidationError", Refused),
         ("builtins.ValueError", Refused),
         ("psycopg2.errors.SerializationFailure", TryLater),
-        ("psycopg2.OperationalError", ConsentLost),
+        ("psycopg2.OperationalError", Forbidden),
         ("some.module.Surprise", Refused),
     ],
 )
@@ -67,6 +68,10 @@ def test_a_server_behind_a_proxy_that_is_down_may_have_acted(status: int) -> Non
     error = raised(Answer(status=status, headers={"Content-Type": "text/html"}, body=b"<html>Bad gateway</html>"))
     assert isinstance(error, TryLater)
     assert error.may_have_acted
+
+
+def test_a_wrong_address_is_not_taken_for_a_missing_record() -> None:
+    assert isinstance(raised(Answer(status=404, body=b"<html>Not Found</html>")), BadAddress)
 
 
 def test_a_throttle_has_done_nothing() -> None:
