@@ -155,9 +155,14 @@ class Books:
             settlement.check_not_deposited(company, kind, old.id)
         body = transactions.prepare(company, entity, body, old)
         if old is not None:
-            for name in ("Balance", "RemainingCredit", "HomeBalance", "UnappliedAmt", "LinkedTxn"):
-                if name in old.body:
-                    body.setdefault(name, old.body[name])
+            settled = ("Balance", "RemainingCredit", "HomeBalance", "UnappliedAmt")
+            held = {name: old.body[name] for name in (*settled, "LinkedTxn") if name in old.body}
+            # What is open of the same total is still open: an update without change is none.
+            same = body.get("TotalAmt") == old.body.get("TotalAmt")
+            body = {
+                **body,
+                **{name: each for name, each in held.items() if name not in body or (same and name in settled)},
+            }
         row = company.save(entity, body, old)
         if row is old:
             return row
