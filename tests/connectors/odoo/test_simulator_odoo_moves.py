@@ -274,6 +274,20 @@ def test_until_16_the_wizard_is_told_how_far_to_go(odoo):
     assert odoo.refused("account.move.reversal", "refund_moves", [wizard]) == "AttributeError"
 
 
+@pytest.mark.parametrize("version", [14, 15, 16, 17, 18])
+def test_every_version_creates_posts_pays_reverses_and_balances(odoo, version):
+    odoo.vendor.set_version(version)
+    paid, reversed_ = odoo.posted(), odoo.posted()
+    odoo.pay([paid])
+    wizard = odoo.ask("account.move.reversal", "create", {"move_ids": [[6, 0, [reversed_]]]})
+    credit = odoo.ask("account.move.reversal", "reverse_moves", [wizard])["res_id"]
+    odoo.ask("account.move", "action_post", [credit])
+    assert odoo.read("account.move", paid, "payment_state") == "paid"
+    assert odoo.read("account.move", credit, "amount_total_signed") == -115.0
+    assert odoo.call("common", "version")["result"]["server_version_info"][0] == version
+    assert odoo.vendor.trial()["sum"] == 0
+
+
 def test_older_servers_number_by_month_and_have_no_type_on_ordinary_lines(odoo):
     odoo.vendor.set_version(14)
     move = odoo.posted()

@@ -326,7 +326,7 @@ class Server(Simulator):
         if request.path.rstrip("/") == "/mail/view" and model in MODELS and id.isdigit():
             return self._record(model, int(id))
         script = (
-            "const at = new URLSearchParams(location.hash.slice(1)), root = location.pathname.replace(/\\/(web|odoo).*/, '');"
+            f"const at = new URLSearchParams(location.hash.slice(1)), root = {to_json(request.script_root).decode()};"
             "if (at.get('id')) location.replace(`${root}/mail/view?model=${at.get('model')}&res_id=${at.get('id')}`);"
         )
         page = f"<!doctype html><html lang='en'><title>Simulated server</title><h1>Simulated server</h1><script>{script}</script>"

@@ -47,7 +47,8 @@ _MOVES: tuple[Model, ...] = (
         many2one: company_id^move_id.company_id>res.company company_currency_id^move_id.company_currency_id>res.currency
         many2one: currency_id>res.currency account_id>account.account partner_id>res.partner product_id>product.product
         many2one: product_uom_id>uom.uom tax_line_id!>account.tax tax_group_id^tax_line_id.tax_group_id>account.tax.group
-        many2one: payment_id^move_id.payment_id>account.payment purchase_line_id>purchase.order.line
+        many2one: payment_id^move_id.payment_id>account.payment@-17 purchase_line_id>purchase.order.line
+        many2one: payment_id^move_id.origin_payment_id>account.payment@18-
         selection: account_type^account_id.account_type@16-
         many2many: tax_ids>account.tax sale_line_ids>sale.order.line
         one2many: matched_debit_ids>account.partial.reconcile:credit_move_id

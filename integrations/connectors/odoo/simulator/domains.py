@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -212,8 +213,8 @@ class Compiler:
             return sql if operator == "in" else f"not {sql}"
         empty = any(each is False or each is None for each in right)
         known = [self._parameter(found, each) for each in right if each is not False and each is not None]
-        self.values.extend(known)
-        inside = f"{value} in ({', '.join('?' * len(known))})"
+        self.values.append(json.dumps(known))
+        inside = f"{value} in (select value from json_each(?))"
         if operator == "in":
             return f"({inside} or {value} is null)" if empty else inside
         return f"(not {inside} and {value} is not null)" if empty else f"({value} is null or not {inside})"

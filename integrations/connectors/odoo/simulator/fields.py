@@ -69,6 +69,11 @@ class Field:
         whole = self.type in NUMBERS or self.type in ("integer", "boolean", "many2one", "many2one_reference")
         return "integer" if whole else "text"
 
+    @property
+    def is_encoded(self) -> bool:
+        """Whether the column holds something else than the value."""
+        return self.type in NUMBERS or self.type in ("boolean", "many2many", "json", "integer")
+
     def in_version(self, version: int) -> bool:
         return self.since <= version <= self.until
 
@@ -144,12 +149,16 @@ class Model:
     """A model: its fields by name, how it is sorted when nobody says, and the model whose fields it borrows."""
 
     name: str
-    fields: dict[str, Field]
+    declared: tuple[Field, ...]  # a name may stand twice, for different versions
     order: str = "id"
     borrows: str = ""  # a model of which each record has one of its own
     through: str = ""  # the many2one that leads there
     borrows_until: int = 99  # the last server version that borrows
     label: str = "name"  # the field that names a record
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        return {field.name: field for field in self.declared}
 
     @cached_property
     def table(self) -> str:
@@ -174,8 +183,8 @@ def model(
     `^related.path`, `>relation:inverse`, `(choice|choice)`, `&digits`, `=default`, `@since-until`.
     """
     common = "datetime: create_date! write_date!\nmany2one: create_uid!>res.users write_uid!>res.users\n"
-    fields = {field.name: field for field in _read(common + declared + "\nchar: display_name~")}
-    return Model(name, fields, order, borrows, through, borrows_until, label)
+    fields = _read(common + declared + "\nchar: display_name~")
+    return Model(name, tuple(fields), order, borrows, through, borrows_until, label)
 
 
 def _read(declared: str) -> Iterator[Field]:

@@ -40,12 +40,15 @@ def load(env: Env, model: str, fields: Sequence[str], data: Sequence[Row]) -> di
                     with env.store.transaction():
                         ids.append(_one(env, kind.name, paths, rows))
                 except BadCell as bad:
+                    env.forget()
                     messages.append(_message(bad.words, number, first, last, bad.field))
                 except Fault as fault:
+                    env.forget()
                     messages.append(_message(fault.words, number, first, last, None))
             if messages:
                 raise _UndoError
     except _UndoError:
+        env.forget()
         env.deeds.clear()
         env.deeds.update(before)
         return {"ids": False, "messages": messages, "nextrow": 0}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +73,7 @@ class Env(Tables):
         """The same transaction with other companies or more context."""
         return Env(
             self.store, self.now, self.uid, self.version, companies or self.companies, {**self.context, **context},
-            self.deeds,
+            self.deeds, _known=self._known,
         )  # fmt: skip
 
     def note(self, operation: str, model: str, ids: Iterable[int]) -> None:
@@ -102,7 +103,7 @@ class Env(Tables):
         """The fields that this version of the server has, borrowed ones as paths to where they are kept."""
         key = (model.name, self.version)
         if key not in _FIELDS:
-            own = {name: each.at(self.version) for name, each in model.fields.items() if each.in_version(self.version)}
+            own = {each.name: each.at(self.version) for each in model.declared if each.in_version(self.version)}
             if model.borrows and self.version <= model.borrows_until:
                 lender = self.fields(MODELS[model.borrows])
                 own = {
@@ -241,9 +242,9 @@ class Env(Tables):
         ids = [row["id"] for row in rows]
         sql = (
             "select record, value from property where model = ? and field = ? and company = ?"
-            f" and record in ({','.join('?' * (len(ids) + 1))})"
+            " and record in (select value from json_each(?))"
         )
-        kept = dict(self.store.run(sql, kind.name, found.name, self.company_id, 0, *ids))
+        kept = dict(self.store.run(sql, kind.name, found.name, self.company_id, json.dumps([0, *ids])))
         return [kept.get(id, kept.get(0)) for id in ids]  # record 0 holds the company's default
 
     def set_property(self, model: str, name: str, id: int, value: int | None, *, company: int) -> None:
@@ -264,10 +265,10 @@ class Env(Tables):
             active = " and active = 1" if "active" in other.columns and self.context.get("active_test", True) else ""
             sort = "sequence, id" if "sequence" in other.columns and other.name != "account.move.line" else "id"
             sql = (
-                f"select {found.inverse}, id from {other.table} where {found.inverse} in ({','.join('?' * len(ids))})"
+                f"select {found.inverse}, id from {other.table} where {found.inverse} in (select value from json_each(?))"
                 f"{extra}{active} order by {sort}"
             )
-            for parent, id in self.store.run(sql, *ids):
+            for parent, id in self.store.run(sql, json.dumps(ids)):
                 below[parent].append(id)
         return [below[id] for id in ids]
 
@@ -366,9 +367,11 @@ class Env(Tables):
         if not company or not ids or self.uid == ROOT:
             return
         allowed = ", ".join(str(int(each)) for each in self.companies)
-        places = ",".join("?" * len(ids))
-        sql = f"select id from {kind.table} where id in ({places}) and {company} is not null and {company} not in ({allowed})"
-        foreign = self.store.run(sql, *ids)
+        sql = (
+            f"select id from {kind.table} where id in (select value from json_each(?))"
+            f" and {company} is not null and {company} not in ({allowed})"
+        )
+        foreign = self.store.run(sql, json.dumps(list(ids)))
         if foreign:
             raise AccessError(
                 f"Due to security restrictions, you are not allowed to {operation} records of {kind.name}"

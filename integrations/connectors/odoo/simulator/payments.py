@@ -75,9 +75,10 @@ def lent_entry(env: Env, lent: Values, own: Values) -> Values:
 def after(env: Env, ids: list[int], changed: frozenset[str]) -> None:
     """Writes the lines of the entry from the payment."""
     for payment in env.rows("account.payment", ids):
-        env.update(
-            "account.move", [payment["move_id"]], {"payment_id": payment["id"], "partner_id": payment["partner_id"]}
-        )
+        head = {"payment_id": payment["id"], "origin_payment_id": payment["id"], "partner_id": payment["partner_id"]}
+        if env.version >= 18 and not env.context.get("just_created"):
+            head |= {"date": payment["date"], "ref": payment["memo"]}
+        env.update("account.move", [payment["move_id"]], head)
         entry = env.one("account.move", payment["move_id"])
         if not changed & {"amount", "payment_type", "partner_id", "currency_id", "partner_type", "date", "move_id"}:
             continue

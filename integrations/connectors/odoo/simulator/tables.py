@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -41,6 +43,8 @@ create index if not exists by_partial_credit on account_partial_reconcile (credi
 """
 )
 
+_CHANGED_BY_SQL = "account.move.line"  # the one table that is also changed past `update`, many rows at once
+
 
 @dataclass
 class Tables:
@@ -49,6 +53,9 @@ class Tables:
     store: Store
     now: datetime
     uid: int
+    _known: defaultdict[str, dict[int, Values]] = field(
+        default_factory=lambda: defaultdict(dict), kw_only=True, repr=False
+    )
 
     @property
     def stamp(self) -> str:
@@ -58,31 +65,45 @@ class Tables:
     def rows(self, model: str, ids: Iterable[int]) -> list[Values]:
         """Rows by their ids, in that order; unknown ids are left out."""
         wanted = list(dict.fromkeys(ids))
-        if not wanted:
-            return []
-        places = ",".join("?" * len(wanted))
-        found = {row["id"]: row for row in self.select(model, f"id in ({places})", *wanted)}
-        return [found[id] for id in wanted if id in found]
+        known = self._known[model]
+        missing = [id for id in wanted if id not in known]
+        if missing:
+            found = {
+                row["id"]: row
+                for row in self.select(model, "id in (select value from json_each(?))", json.dumps(missing))
+            }
+            if model == _CHANGED_BY_SQL:
+                return [found[id] for id in wanted if id in found]
+            known.update(found)
+        return [dict(known[id]) for id in wanted if id in known]
 
     def select(self, model: str, where: str, *values: Any) -> list[Values]:
         """Rows for which a piece of SQL holds."""
         kind = MODELS[model]
-        names = ", ".join(f'"{name}"' for name in kind.columns)
-        sql = f"select id, {names} from {kind.table} where {where}"
-        return [
-            {"id": found[0]}
-            | {each.name: each.from_column(value) for each, value in zip(kind.columns.values(), found[1:], strict=True)}
-            for found in self.store.run(sql, *values)
+        names = ("id", *kind.columns)
+        decoded = [each for each in kind.columns.values() if each.is_encoded]
+        columns = ", ".join(f'"{name}"' for name in names)
+        rows = [
+            dict(zip(names, found, strict=True))
+            for found in self.store.run(f"select {columns} from {kind.table} where {where}", *values)
         ]
+        for row in rows:
+            for each in decoded:
+                row[each.name] = each.from_column(row[each.name])
+        return rows
 
     def one(self, model: str, id: int) -> Values:
         """A row that must be there; raises MissingError."""
-        found = self.select(model, "id = ?", id)
+        found = self.rows(model, [id])
         if not found:
             raise MissingError(
                 f"Record does not exist or has been deleted.\n(Record: {model}({id},), User: {self.uid})"
             )
         return found[0]
+
+    def forget(self) -> None:
+        """Reads everything afresh, after a part of the transaction was undone."""
+        self._known.clear()
 
     def insert(self, model: str, values: Values) -> int:
         kind = MODELS[model]
@@ -102,10 +123,12 @@ class Tables:
         kept = {name: kind.columns[name].to_column(value) for name, value in full.items() if name in kind.columns}
         sets = ", ".join(f'"{name}" = ?' for name in kept)
         for id in ids:
+            self._known[model].pop(id, None)
             self.store.run(f"update {kind.table} set {sets} where id = ?", *kept.values(), id)
 
     def delete(self, model: str, ids: Sequence[int]) -> None:
         for id in ids:
+            self._known[model].pop(id, None)
             self.store.run(f"delete from {MODELS[model].table} where id = ?", id)
             self.store.run("delete from ir_model_data where model = ? and res_id = ?", model, id)
             self.store.run("delete from property where model = ? and record = ?", model, id)
