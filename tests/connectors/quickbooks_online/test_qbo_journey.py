@@ -15,16 +15,23 @@ from msgspec.structs import replace as changed
 from integrations.canonical import (
     Allocation,
     Bill,
+    BillAllocation,
+    BillPayment,
     CreditNote,
     Customer,
+    Deposit,
+    DepositLine,
     Invoice,
     JournalEntry,
     JournalLine,
     Line,
     Payment,
+    Record,
     Ref,
+    Refund,
     SalesReceipt,
     Vendor,
+    broken_laws,
 )
 from integrations.connectors.quickbooks_online.connector import CONNECTOR
 from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
@@ -241,6 +248,76 @@ def test_a_bill_is_made_for_items_and_accounts_and_told_from_another_vendors(boo
     (there,) = books.fetch("bill", made.external_id)
     assert (there.total, there.amount_due, there.status) == (Decimal("192.50"), Decimal("192.50"), "open")
     assert books.look_up("bill", creating(changed(bill, vendor=vendors[1]))) == [None]
+
+
+def account(books: Books, kind: str) -> Ref:
+    return Ref(external_id=next(each.external_id for each in books.read("account").values() if each.type == kind))
+
+
+def test_what_was_lost_on_its_way_back_is_found_and_voided_or_deleted(
+    books: Books, vendor: QuickBooksOnline, customer: Ref, item: Ref
+) -> None:
+    """A bill is paid, a sale given back, and the rest taken to the bank: each once, though every reply is lost."""
+    bank, expense = account(books, "bank"), account(books, "expense")
+    supplier = Ref(external_id=books.make("vendor", Vendor(name="Ashby")).external_id)
+    known: dict[str, Any] = {"currency": "USD"}
+    owed = books.make(
+        "bill",
+        Bill(
+            vendor=supplier,
+            issued_on=date(2026, 9, 14),
+            line_amounts="exclusive",
+            lines=[Line(account=expense, net_amount=Decimal(70))],
+            **known,
+        ),
+    )
+    received = books.make(
+        "payment", Payment(customer=customer, paid_on=date(2026, 9, 20), amount=Decimal(100), **known)
+    )
+    allocated = BillAllocation(kind="bill", target=Ref(external_id=owed.external_id), amount=Decimal(70))
+    waiting = DepositLine(kind="payment", target=Ref(external_id=received.external_id), amount=Decimal(100))
+    wanted: dict[str, Record] = {
+        "bill_payment": BillPayment(
+            vendor=supplier,
+            paid_on=date(2026, 9, 21),
+            amount=Decimal(70),
+            payment_account=bank,
+            allocations=[allocated],
+            **known,
+        ),
+        "refund": Refund(
+            customer=customer,
+            refunded_on=date(2026, 9, 22),
+            amount=Decimal("3.39"),
+            payment_account=bank,
+            lines=[Line(item=item, quantity=Decimal(1), unit_price=Decimal("3.39"))],
+            **known,
+        ),
+        "deposit": Deposit(
+            deposit_account=bank,
+            deposited_on=date(2026, 9, 24),
+            amount=Decimal("97.10"),
+            fee_total=Decimal("2.90"),
+            fee_account=expense,
+            lines=[waiting],
+            **known,
+        ),
+    }
+    for name, record in wanted.items():
+        vendor.drop_reply_after_next_write()
+        with pytest.raises(TryLater):
+            books.write(name, creating(record))
+        (made,) = books.look_up(name, creating(record))
+        assert isinstance(made, Done)
+        assert books.look_up(name, creating(record, key="another")) == [None]
+        assert len(books.read(name)) == 1
+        assert broken_laws(books.read(name)[made.external_id]) == []
+        operation = "void" if name == "bill_payment" else "delete"
+        over = Write(key="over", operation=operation, external_id=made.external_id, version=made.version)
+        assert isinstance(books.write(name, over)[0], Done)
+        assert isinstance(books.look_up(name, over)[0], Done)
+    assert books.fetch("bill", owed.external_id)[0].status == "open"
+    assert "Checking" not in vendor.trial()["accounts"]
 
 
 def test_a_journal_entry_balances_there_as_here(books: Books) -> None:

@@ -170,3 +170,28 @@ def test_an_object_of_the_client_is_sent_back_changed(books: Books, name: str) -
     read = type(made).get(made.Id, qb=books.client)
     assert (getattr(read, member), read.SyncToken) == ("changed", "1")
     assert not books.judged.problems, books.judged.problems
+
+
+def test_the_client_takes_a_payment_and_a_refund_to_the_bank_and_deletes_the_deposit(books: Books) -> None:
+    received = new("payment", "Payment", CustomerRef=ref("1"), TotalAmt=40).save(qb=books.client)
+    refund = new("refundreceipt", "RefundReceipt", CustomerRef=ref("1"), Line=[sale()])
+    refund.DepositToAccountRef = books.account("undeposited")
+    refund = refund.save(qb=books.client)
+    lines = []
+    for amount, kind, id in ((40, "Payment", received.Id), (-refund.TotalAmt, "RefundReceipt", refund.Id)):
+        link = new("base", "LinkedTxn", TxnId=id, TxnType=kind, TxnLineId=0)
+        lines.append(new("deposit", "DepositLine", Amount=amount, LinkedTxn=[link]))
+    deposit = new("deposit", "Deposit", DepositToAccountRef=books.account("bank"), Line=lines).save(qb=books.client)
+    assert deposit.TotalAmt == 40 - refund.TotalAmt
+    deposit.delete(qb=books.client)
+    assert "Checking" not in books.vendor.trial()["accounts"]
+    assert not books.judged.problems, books.judged.problems
+
+
+def test_the_client_asks_for_rates_of_exchange(books: Books) -> None:
+    books.vendor.set_preferences(multicurrency=True)
+    rate = {"SourceCurrencyCode": "EUR", "Rate": 1.08, "AsOfDate": "2026-09-14"}
+    books.vendor.by_hand("ExchangeRate", rate)
+    kind = type(new("exchangerate", "ExchangeRate"))
+    (found,) = kind.where("SourceCurrencyCode = 'EUR' and AsOfDate = '2026-09-14'", qb=books.client)
+    assert (found.Rate, found.TargetCurrencyCode) == (1.08, "USD")
