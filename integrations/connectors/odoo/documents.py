@@ -22,7 +22,7 @@ Spec = dict[str, Any]
 """What to read, as `web_search_read` takes it: fields, and for references the fields behind them."""
 
 NAMED: Spec = {"fields": {"display_name": {}}}
-_CODE: Spec = {"fields": {"name": {}}}
+CODED: Spec = {"fields": {"name": {}}}
 _TAXES: Spec = {"fields": {"price_include": {}}}
 
 
@@ -154,7 +154,7 @@ _LINE_SPEC: Spec = {
 MOVE_SPEC = _spec(
     "name", "ref", "move_type", "state", "payment_state", "invoice_date", "date", "invoice_date_due", "invoice_origin",
     "narration", "amount_untaxed", "amount_tax", "amount_total", "amount_total_signed", "amount_residual",
-    partner_id=NAMED, currency_id=_CODE, company_currency_id=_CODE, journal_id=NAMED, invoice_payment_term_id=NAMED,
+    partner_id=NAMED, currency_id=CODED, company_currency_id=CODED, journal_id=NAMED, invoice_payment_term_id=NAMED,
     invoice_line_ids=_LINE_SPEC,
 )  # fmt: skip
 BILL_SPEC: Spec = {**MOVE_SPEC, "duplicated_ref_ids": {}}
@@ -186,7 +186,7 @@ def _to_issued_on(record: Any) -> Payload:
     return {**told, "date": (record.posted_on or record.issued_on).isoformat()} if isinstance(record, Bill) else told
 
 
-def _number(payload: Payload) -> str | None:
+def number_of(payload: Payload) -> str | None:
     """The number from the journal's sequence; a draft has none, or a slash."""
     name = payload.get("name")
     return str(name) if name and name != "/" else None
@@ -199,7 +199,7 @@ def _to_reference(record: Any) -> Payload:
 
 
 _SALE_NUMBER = (
-    F("number", "", read=_number, write=_to_reference, uses=("name",)),
+    F("number", "", read=number_of, write=_to_reference, uses=("name",)),
     F("reference", "ref", write=None),
 )
 _BILL_NUMBER = (F("number", "ref"), F("reference", "invoice_origin"))
@@ -286,7 +286,7 @@ def _order_spec(quantity: str, taxes: str, *more: str) -> Spec:
     lines = {**{name: {} for name in (*plain_fields, quantity, "qty_invoiced")}, "product_id": NAMED, taxes: _TAXES}
     return _spec(
         "name", "state", "date_order", "invoice_status", "amount_untaxed", "amount_tax", "amount_total", "origin", *more,
-        partner_id=NAMED, currency_id=_CODE, payment_term_id=NAMED, order_line={"fields": lines},
+        partner_id=NAMED, currency_id=CODED, payment_term_id=NAMED, order_line={"fields": lines},
     )  # fmt: skip
 
 

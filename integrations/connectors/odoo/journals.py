@@ -9,7 +9,7 @@ from typing import Any
 from integrations.canonical import JournalEntry, JournalLine
 from integrations.wire.shape import F, Lines, Shape
 
-from .documents import NAMED, Spec, put_commands
+from .documents import CODED, NAMED, Spec, number_of, put_commands
 from .quirks import figure, id_of, ref
 from .shapes import ENTITY, Payload, refers
 
@@ -18,15 +18,15 @@ _LINES: Spec = {
         **{name: {} for name in ("display_type", "name", "debit", "credit", "amount_currency")},
         "account_id": NAMED,
         "partner_id": NAMED,
-        "currency_id": {"fields": {"name": {}}},
+        "currency_id": CODED,
     }
 }
 ENTRY_SPEC: Spec = {
     **{name: {} for name in ("name", "ref", "move_type", "state", "date", "amount_total", "amount_total_signed")},
     "write_date": {},
     "create_date": {},
-    "currency_id": {"fields": {"name": {}}},
-    "company_currency_id": {"fields": {"name": {}}},
+    "currency_id": CODED,
+    "company_currency_id": CODED,
     "journal_id": NAMED,
     "line_ids": _LINES,
 }
@@ -56,11 +56,6 @@ def _status(payload: Payload) -> str:
     return {"draft": "draft", "posted": "posted", "cancel": "void"}.get(str(payload.get("state")), "unknown")
 
 
-def _number(payload: Payload) -> str | None:
-    name = payload.get("name")
-    return str(name) if name and name != "/" else None
-
-
 def _to_reference(record: JournalEntry) -> Payload:
     ours = record.number or record.reference or record.memo
     return {"ref": ours} if ours else {}
@@ -75,7 +70,7 @@ JOURNAL_ENTRY = Shape(
     JournalEntry,
     **{**ENTITY, "ignore": (*ENTITY["ignore"], "move_type", "amount_total", "amount_total_signed", "currency_id")},
     fields=(
-        F("number", "", read=_number, write=_to_reference, uses=("name",)),
+        F("number", "", read=number_of, write=_to_reference, uses=("name",)),
         F("reference", "ref", write=None),
         F("posted_on", "date"),
         F("currency", "company_currency_id", read=lambda value: value.get("name"), write=None),

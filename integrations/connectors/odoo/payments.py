@@ -14,7 +14,7 @@ from integrations.canonical import BillPayment, Payment, Record
 from integrations.wire.connector import Write
 from integrations.wire.shape import F, Shape
 
-from .documents import NAMED, Spec
+from .documents import CODED, NAMED, Spec, number_of
 from .quirks import figure, id_of
 from .shapes import ENTITY, Payload, refers
 
@@ -31,7 +31,7 @@ PAYMENT_SPEC: Spec = {
     "create_date": {},
     "partner_id": NAMED,
     "journal_id": NAMED,
-    "currency_id": {"fields": {"name": {}}},
+    "currency_id": CODED,
     "move_id": {
         "fields": {
             "line_ids": {
@@ -140,7 +140,7 @@ _FIELDS = (
     F("paid_on", "date"),
     F("amount", "amount", read=figure),
     F("currency", "currency_id", read=lambda value: value.get("name")),
-    F("number", "name", read=lambda value: None if value == "/" else value, write=None),
+    F("number", "", read=number_of, write=None, uses=("name",)),
     F("reference", "ref"),
     F("status", "state", read=lambda value: _STATES.get(value, "unknown"), write=None),
 )
