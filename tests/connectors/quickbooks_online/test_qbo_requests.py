@@ -303,6 +303,21 @@ def test_a_changed_line_is_sent_among_all_others_with_their_ids_and_with_what_th
     assert "Id" not in new
 
 
+def test_a_bundle_is_kept_and_not_changed() -> None:
+    read = STREAMS["invoice"].shape.read(RAW)
+    bundle = replace(read.lines[1], quantity=Decimal(3))
+    write = Write(
+        key=KEY,
+        operation="update",
+        record=replace(read, lines=[read.lines[0], bundle]),
+        external_id="1266",
+        version="1",
+        only=frozenset({"lines"}),
+        raw=RAW,
+    )
+    assert "cannot be changed" in refusal(write)
+
+
 def test_a_changed_address_keeps_its_other_lines_but_not_the_coordinates() -> None:
     read = STREAMS["invoice"].shape.read(RAW)
     wanted = replace(read, billing_address=replace(read.billing_address, city="Tacoma"))

@@ -110,6 +110,14 @@ def an_invoice(office: Office, **more: Any) -> Body:
     )
 
 
+def a_bundle(office: Office) -> Body:
+    parts = [{"ItemRef": {"value": "1"}, "Qty": 2}, {"ItemRef": {"value": "2"}, "Qty": 1}]
+    item = office.hand("Item", Name="Set", Type="Group", ItemGroupDetail={"ItemGroupLine": parts})
+    group = {"GroupItemRef": {"value": item["Id"]}, "Quantity": 3, "Line": [sold("30", 6), sold("12", 3)]}
+    lines = [sold("5"), {"DetailType": "GroupLineDetail", "Description": "A set", "GroupLineDetail": group}]
+    return an_invoice(office, Line=lines)
+
+
 def a_payment(office: Office) -> Body:
     owed = an_invoice(office)
     return office.hand(
@@ -192,6 +200,7 @@ def a_class(office: Office) -> Body:
 
 ENTERED: dict[str, tuple[str, Callable[[Office], Body]]] = {
     "an invoice": ("invoice", an_invoice),
+    "an invoice with a bundle": ("invoice", a_bundle),
     "an estimate": ("quote", lambda office: office.hand(
         "Estimate", CustomerRef=office.customer(), TxnStatus="Accepted", AcceptedDate="2026-09-14", Line=[sold("9")])),
     "a sales receipt": ("sales_receipt", lambda office: office.hand(
