@@ -85,7 +85,6 @@ LOGIC.update(
         "account.tax": Logic(prepare=lists.prepare_tax, after=lists.after_tax),
         "account.journal": Logic(prepare=lists.prepare_journal, after=lists.after_journal),
         "account.fiscal.position": Logic(prepare=lists.prepare_owned),
-        "account.analytic.account": Logic(),
         "account.analytic.line": Logic(prepare=lists.prepare_owned),
         "account.payment.term.line": Logic(computed={"days": _each(lambda env, row: row["nb_days"])}),
         "res.currency": Logic(

@@ -18,7 +18,8 @@ from .tables import MODELS
 
 READS = frozenset(
     ["search", "search_read", "read", "search_count", "fields_get", "name_search", "name_get", "read_group",
-     "check_access_rights", "default_get", "exists", "context_get", "get_external_id"]
+     "check_access_rights", "default_get", "exists", "context_get", "get_external_id",
+     "check_object_reference"]
 )  # fmt: skip
 
 

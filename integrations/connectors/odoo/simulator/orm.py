@@ -140,10 +140,6 @@ class Env(Tables):
         where = self._where(compiler, kind, domain)
         return int(self.store.run(f"select count(*) from {kind.table} where {where}", *compiler.values)[0][0])
 
-    def matching(self, model: str, ids: Sequence[int], domain: Sequence[Any]) -> list[int]:
-        """Those of `ids` that a search would find, archived or not."""
-        return self.within(active_test=False).search(model, [("id", "in", list(ids)), *domain])
-
     def _where(self, compiler: Compiler, kind: Model, domain: Sequence[Any]) -> str:
         if not isinstance(domain, list | tuple):
             raise BadValue(f"Invalid domain {domain!r}")
