@@ -1,4 +1,4 @@
-"""Authorise: a person's consent becomes sealed tokens, and the tokens are kept fresh by one worker at a time.
+"""Authorise: a person's consent or keys become sealed tokens, and these are kept fresh by one worker at a time.
 
 No transaction is open while a vendor is asked. A fresh token is stored before anybody uses it.
 """
@@ -16,8 +16,8 @@ from django.utils import timezone
 from integrations.connections.models import Connection, VendorApp
 from integrations.connections.site import allowed_addresses, site_of
 from integrations.connectors.registry import connector
-from integrations.wire import oauth
-from integrations.wire.auth import Client, OAuth2Code, Tokens
+from integrations.wire import http, oauth
+from integrations.wire.auth import Client, LogIn, OAuth2Code, Tokens
 from integrations.wire.errors import ConsentLost, TryLater
 from tenants import audit
 
@@ -75,10 +75,7 @@ def complete(connection: Connection, params: Mapping[str, str], kept: Mapping[st
 def secrets_of(connection: Connection) -> dict[str, str]:
     """What signs a request, its access token good for some minutes still. Raises ConsentLost and TryLater."""
     secrets = connection.secrets.reveal()
-    ends = connection.token_expires_at
-    if ends is not None and ends - timezone.now() < FRESH:
-        return refresh(connection)
-    return dict(secrets)
+    return dict(secrets) if _is_fresh(connection, secrets, "") else refresh(connection)
 
 
 def refresh(connection: Connection, *, refused: str = "") -> dict[str, str]:
@@ -123,19 +120,15 @@ def disconnect(connection: Connection, *, by: Any) -> None:
 def _is_fresh(connection: Connection, secrets: Mapping[str, str], refused: str) -> bool:
     if refused:
         return secrets.get("access_token") != refused
+    if _logs_in(connection) and "access_token" not in secrets:
+        return False
     ends = connection.token_expires_at
     return ends is None or ends - timezone.now() >= FRESH
 
 
 def _refresh(connection: Connection, secrets: Mapping[str, str]) -> dict[str, str]:
     try:
-        tokens = oauth.refresh(
-            _oauth(connection),
-            _tokens(connection, secrets),
-            site=site_of(connection),
-            client=_client(connection),
-            allow=allowed_addresses(),
-        )
+        tokens = _fetch(connection, secrets)
     except ConsentLost as lost:
         with transaction.atomic():  # together, so that whoever waits does not ask in vain as well
             lose_consent(connection, lost)
@@ -149,7 +142,20 @@ def _refresh(connection: Connection, secrets: Mapping[str, str]) -> dict[str, st
         _store(connection, tokens)
         connection.leased_until = None
         connection.save(update_fields=(*TOKENS, "leased_until"))
-    return tokens.secrets()
+    return dict(connection.secrets.reveal())
+
+
+def _fetch(connection: Connection, secrets: Mapping[str, str]) -> Tokens:
+    """A fresh token for the grant, or a session for the secrets that a person typed."""
+    auth, site, allow = connector(connection.connector).auth, site_of(connection), allowed_addresses()
+    if isinstance(auth, LogIn):
+        return http.log_in(auth, site=site, secrets=secrets, allow=allow)
+    tokens = _tokens(connection, secrets)
+    return oauth.refresh(_oauth(connection), tokens, site=site, client=_client(connection), allow=allow)
+
+
+def _logs_in(connection: Connection) -> bool:
+    return isinstance(connector(connection.connector).auth, LogIn)
 
 
 def lose_consent(connection: Connection, lost: ConsentLost) -> None:
@@ -188,7 +194,8 @@ def _tokens(connection: Connection, secrets: Mapping[str, str]) -> Tokens:
 
 
 def _store(connection: Connection, tokens: Tokens) -> None:
-    connection.secrets = tokens.secrets()
+    # What a person typed stays: a session is opened with it again.
+    connection.secrets = connection.secrets.reveal() | tokens.secrets()
     connection.token_expires_at = tokens.expires_at
     ends: list[datetime] = [moment for moment in (tokens.refresh_expires_at, tokens.consent_expires_at) if moment]
     connection.grant_expires_at = min(ends) if ends else None

@@ -19,7 +19,7 @@ from integrations.connections.models import Connection
 from integrations.connections.site import SIMULATOR, allowed_addresses, folder_of_tenant, site_of
 from integrations.connectors.registry import connector
 from integrations.wire import files
-from integrations.wire.auth import OAuth2Code
+from integrations.wire.auth import LogIn, OAuth2Code
 from integrations.wire.connector import Connector
 from integrations.wire.errors import ConsentLost
 from integrations.wire.exchange import Driver, speak
@@ -101,7 +101,7 @@ def _speak(connection: Connection, kind: Connector, request: Request, before: da
 
     secrets = authorise.secrets_of(connection)
     answer = once(secrets)
-    if isinstance(answer, Answer) and answer.status == 401 and isinstance(kind.auth, OAuth2Code):
+    if isinstance(answer, Answer) and answer.status == 401 and isinstance(kind.auth, OAuth2Code | LogIn):
         # The token died before its time. A request refused with 401 was not carried out, so it may go again, once.
         answer = once(authorise.refresh(connection, refused=secrets.get("access_token", "")))
     return answer

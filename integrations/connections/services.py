@@ -13,7 +13,7 @@ from integrations.connections import line
 from integrations.connections.models import Connection
 from integrations.connections.site import environments, site_of
 from integrations.connectors.registry import connector
-from integrations.wire.auth import OAuth2Code
+from integrations.wire.auth import LogIn, NoAuth, OAuth2Code
 from integrations.wire.connector import Company
 from integrations.wire.errors import TryLater
 from integrations.wire.message import Pending
@@ -37,10 +37,15 @@ def save_connection(connection: Connection, *, secrets: Mapping[str, str] | None
     site_of(connection)
     if secrets:
         connection.secrets = connection.secrets.reveal() | dict(secrets)
-    lost = connection.state == Connection.State.CONSENT_LOST and bool(secrets)
-    if not isinstance(kind.auth, OAuth2Code) and (connection.state == Connection.State.NEW or lost):
-        connection.state, connection.state_reason = Connection.State.CONNECTED, ""
-        connection.connected_at = timezone.now()
+    if isinstance(kind.auth, LogIn):
+        # A session that was opened for another login, database or address is worth nothing.
+        connection.secrets = {
+            name: value for name, value in connection.secrets.reveal().items() if name != "access_token"
+        }
+    if isinstance(kind.auth, NoAuth) and connection.state == Connection.State.NEW:
+        _connected(connection)
+    elif secrets and connection.state == Connection.State.CONSENT_LOST:
+        connection.state, connection.state_reason = Connection.State.NEW, "not tried yet"
     connection.save()
     audit.record(
         "connection.saved",
@@ -57,7 +62,10 @@ def save_connection(connection: Connection, *, secrets: Mapping[str, str] | None
 
 
 def test(connection: Connection, *, by: Any) -> Company:
-    """Ask the vendor which set of books this is, and remember it. Raises VendorError."""
+    """Ask the vendor which set of books this is, and remember it; typed keys count as connected from then on.
+
+    Raises VendorError.
+    """
     kind, site = connector(connection.connector), site_of(connection)
     answer = line.send(connection, kind.dialect.whoami(site))
     if isinstance(answer, Pending):
@@ -73,7 +81,9 @@ def test(connection: Connection, *, by: Any) -> Company:
             **connection.settings,
             **{name: value for name, value in facts.items() if name in wanted and value},
         }
-        connection.save(update_fields=("company", "settings"))
+        if not isinstance(kind.auth, OAuth2Code) and connection.state == Connection.State.NEW:
+            _connected(connection)
+        connection.save(update_fields=("company", "settings", "state", "state_reason", "connected_at"))
         audit.record("connection.tested", subject=connection, actor=by, data=connection.company)
     return company
 
@@ -92,6 +102,11 @@ def resume(connection: Connection, *, by: Any) -> None:
     connection.state, connection.state_reason = Connection.State.CONNECTED, ""
     connection.save(update_fields=("state", "state_reason"))
     audit.record("connection.resumed", subject=connection, actor=by)
+
+
+def _connected(connection: Connection) -> None:
+    connection.state, connection.state_reason = Connection.State.CONNECTED, ""
+    connection.connected_at = timezone.now()
 
 
 def _brought_by_consent(connection: Connection) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from integrations.connections import authorise, line
 from integrations.connections.models import Connection
-from integrations.connections.services import pause, save_connection
+from integrations.connections.services import pause
 from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
 from integrations.wire import oauth
 from integrations.wire.errors import ConsentLost, TryLater
@@ -169,15 +169,3 @@ def test_no_secret_is_told_in_words_reasons_or_the_trail(books: Connection, quic
 
     assert not [name for name, secret in secrets.items() if len(secret) > 8 and secret in told]
     assert "sandbox" not in lost.value.words
-
-
-def test_new_keys_open_a_connection_whose_keys_were_refused(tenant: object) -> None:
-    plain = Connection(name="Files", connector="files", settings={"folder": "x", "layout": "online_retail"})
-    save_connection(plain, by=None)
-    with transaction.atomic():
-        authorise.lose_consent(plain, ConsentLost("no"))
-    assert fresh(plain).state == State.CONSENT_LOST
-
-    save_connection(fresh(plain), secrets={"key": "new"}, by=None)
-
-    assert fresh(plain).state == State.CONNECTED
