@@ -49,7 +49,6 @@ class Policy(Data, frozen=True, kw_only=True):
     conflicts: Literal["source", "target", "ask"] = "ask"
     first_match: Literal["source", "target", "ask"] = "source"
     source_gone: Literal["ask", "void", "leave"] = "ask"
-    missing: Literal["create", "hold"] = "hold"
 
 
 class TemplateFlow(Data, frozen=True, kw_only=True):

@@ -29,7 +29,6 @@ class Policy:
     conflicts: Winner = "ask"
     first_match: Winner = "source"
     source_gone: Gone = "ask"
-    missing: Literal["create", "hold"] = "hold"
     brakes: Brakes = field(default_factory=Brakes)
 
 

@@ -6,11 +6,9 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from integrations.canonical import rank
-from integrations.connections.models import Connection
 from integrations.mapping.expression import BadExpression, compile_expression
 from integrations.records import issues
 from integrations.sync import calls
@@ -94,14 +92,6 @@ def retry(item: Item, *, by: Any) -> None:
     """Let the next run decide a held record again."""
     Item.objects.filter(pk=item.pk, state=Item.State.HELD).update(state=Item.State.WAITING, reason="retried")
     audit.record("record.retried", subject=item.record, actor=by, data={"flow": str(item.flow_id)})
-
-
-def wake_runs(connection: Connection) -> None:
-    """Let the runs go on that waited for this connection."""
-    with transaction.atomic():
-        ends = Q(flow__source=connection) | Q(flow__target=connection)
-        waiting = Run.objects.filter(ends, state__in=(Run.State.QUEUED, Run.State.RUNNING), wake_at=None)
-        waiting.update(wake_at=timezone.now())
 
 
 def check_condition(flow: Flow) -> None:

@@ -20,7 +20,6 @@ def test_a_policy_is_what_its_json_says() -> None:
         "conflicts": "source",
         "first_match": "ask",
         "source_gone": "void",
-        "missing": "create",
         "brakes": {"void_share": 5, "voids_at_least": "2"},
     }
 
@@ -30,7 +29,6 @@ def test_a_policy_is_what_its_json_says() -> None:
         conflicts="source",
         first_match="ask",
         source_gone="void",
-        missing="create",
         brakes=Brakes(void_share=5, voids_at_least=2),
     )
 

@@ -25,7 +25,6 @@ from integrations.doors.admin import layouts
 from integrations.doors.admin.allowed import check
 from integrations.doors.admin.base import Button, OperatorPages, ServiceForm, TenantPages, badge, told
 from integrations.doors.admin.site import site
-from integrations.sync.services import wake_runs
 from integrations.wire.auth import OAuth2Code
 from integrations.wire.connector import Connector, Setting
 
@@ -273,7 +272,6 @@ class ConnectionPages(TenantPages):
 
     def do_resume(self, request: HttpRequest, connection: Connection) -> None:
         services.resume(connection, by=request.user)
-        wake_runs(connection)
         messages.success(request, f"{connection} goes on.")
 
     def do_disconnect(self, request: HttpRequest, connection: Connection) -> None:
@@ -300,7 +298,6 @@ def consent_given(request: Any) -> HttpResponse:
     with told(request):
         authorise.complete(connection, request.GET.dict(), kept, by=request.user)
         company = services.test(connection, by=request.user)
-        wake_runs(connection)
         messages.success(request, f"Connected to {company.name}.")
     return redirect("admin:integrations_connection_change", connection.pk)
 

@@ -31,13 +31,12 @@ SLOTS = 5
 MAY = (("create", "create what is new"), ("update", "change what changed"), ("void", "void what was voided"))
 WORDS = {
     "source": "the source wins", "target": "the target stays as it is", "ask": "ask me", "void": "void it there too",
-    "leave": "leave it there", "create": "create it", "hold": "hold the record",
+    "leave": "leave it there",
 }  # fmt: skip
 LABELS = {
     "conflicts": "Both sides changed the same field",
     "first_match": "A recognised record says something else",
     "source_gone": "Deleted or merged away at the source",
-    "missing": "It refers to something that is not there yet",
 }
 BRAKES = {
     "void_share": "Stop when more than this share would be voided (percent)",

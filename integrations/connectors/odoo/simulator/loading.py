@@ -166,6 +166,10 @@ def _reference(env: Env, found: Field, rest: list[str], cell: str, field: str) -
         if found_id is None:
             raise BadCell(field, f"No matching record found for external id '{cell}' in field '{found.name}'")
         return found_id
+    if kind.name == "res.country" and len(cell) == 2:
+        by_code = env.search(kind.name, [("code", "=", cell)], limit=1)
+        if by_code:
+            return by_code[0]
     label = kind.label if kind.label in env.fields(kind) else "id"
     ids = env.search(kind.name, [(label, "=", cell)], limit=2)
     if not ids:

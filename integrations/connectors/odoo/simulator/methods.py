@@ -12,6 +12,7 @@ from . import behaviour
 from .faults import AccessError, BadType, BadValue, MissingError, NoMethod
 from .fields import NUMBERS, Field, Values
 from .loading import load as load_rows
+from .nested import web_search_read
 from .orm import Env
 from .posting import copied_lines
 from .tables import MODELS
@@ -19,7 +20,7 @@ from .tables import MODELS
 READS = frozenset(
     ["search", "search_read", "read", "search_count", "fields_get", "name_search", "name_get", "read_group",
      "check_access_rights", "default_get", "exists", "context_get", "get_external_id",
-     "check_object_reference"]
+     "check_object_reference", "web_search_read"]
 )  # fmt: skip
 
 
@@ -302,6 +303,6 @@ GENERIC: dict[str, Callable[..., Any]] = {
     for each in (
         search, search_read, search_count, read, create, write, unlink, fields_get, name_search, name_get, name_create,
         default_get, check_access_rights, exists, copy, read_group, load, context_get, check_object_reference,
-        get_external_id,
+        get_external_id, web_search_read,
     )
 }  # fmt: skip

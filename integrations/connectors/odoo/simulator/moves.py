@@ -311,7 +311,7 @@ def _keep_term_lines(
     parts = _instalments(env, move, total) if any(line["display_type"] == "product" for line in lines) else []
     account = _partner_account(env, move)
     home = -sum(
-        (row[0] for row in env.store.run(
+        (row[0] or 0 for row in env.store.run(
             "select balance from account_move_line where move_id = ? and display_type in ('product', 'tax')", move["id"])),
         0,
     )  # fmt: skip
