@@ -76,12 +76,7 @@ def flows(tenant: Tenant, exchange: Path, books: Connection, odoo: Odoo) -> dict
     sales = Connection(name="Sales files", connector="files", environment="production", settings=options)
     save_connection(sales, by=None)
     with transaction.atomic():
-        template = Template.objects.get(slug="online_retail_to_quickbooks_online")
-        template.pk, template.slug, template.target, template.shipped = None, "online_retail_to_odoo", "odoo", False
-        template.body = {**template.body, "slug": template.slug, "target": "odoo"}
-        template._state.adding = True
-        template.id = Template._meta.pk.get_default()
-        template.save()
+        template = Template.objects.get(slug="online_retail_to_odoo")
     (income,) = odoo.documents("account.account", [["code", "=", "400000"]], ["id"])
     (tax,) = odoo.documents("account.tax", [["type_tax_use", "=", "sale"]], ["id"])
     answers = {
