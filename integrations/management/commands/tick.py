@@ -10,6 +10,7 @@ from django.db import close_old_connections
 
 from integrations.doors.tasks import look
 from plumbing import health, signs
+from tenants.audit import partitions
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Command(BaseCommand):
                 health.beat(part)
                 if time.monotonic() >= tidy_at:
                     signs.forget_the_long_gone()
+                    partitions.make_months()
                     tidy_at = time.monotonic() + TIDY_EVERY
             except Exception:  # what is due stays due; a look that keeps failing ends the beat, and shows
                 log.exception("A look at what is due failed")
