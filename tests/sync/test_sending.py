@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from integrations.connections.models import Connection
 from integrations.connections.services import pause, resume, save_connection
+from integrations.connections.services import test as try_out
 from integrations.sync import calls, due, plan, settle
 from integrations.sync.models import Call, Flow, Intent, Item, Run
 from integrations.sync.services import cancel_run, start_run
@@ -179,6 +180,8 @@ def test_a_consent_that_an_answer_says_is_lost_pauses_the_connection_and_the_run
     assert len(books.asked) == asked
 
     save_connection(target, secrets={"api_key": "new"}, by=None)
+    assert due.take_due_runs() == []  # a key that was only typed opens nothing yet
+    try_out(target, by=None)
     assert due.take_due_runs() == [(run.tenant_id, run.pk)]
     assert go_on(run) == Done("green")
     assert open_issues() == []
