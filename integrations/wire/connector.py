@@ -13,10 +13,12 @@ from .auth import Auth
 from .errors import VendorError
 from .limits import Limits
 from .message import Answer, Pending, Request
+from .polled import Reception
 from .site import Site
 from .stream import Cursor, Operation, Page, Stream
 
 __all__ = [
+    "EVERY_MINUTES",
     "Company",
     "Connector",
     "Dialect",
@@ -43,6 +45,16 @@ class Setting:
     help: str = ""
     default: Any = None
     choices: tuple[tuple[str, str], ...] = ()
+
+
+EVERY_MINUTES = Setting(
+    name="every_minutes",
+    label="Minutes between visits",
+    kind="number",
+    default=15,
+    help="How often their side is to come for work. It is written into the invitation file: give it out anew after a change.",
+)
+"""How often a vendor that polls us comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +175,8 @@ class Connector:
 
     `slug` is the folder's name. `manual` says which manual and edition the facts come from. `environments` maps
     "production", "sandbox" … to addresses. `settings` are filled in by a person and may be shown, `secrets` are sealed.
-    `can` and `cannot` are sentences for the person who chooses a connector.
+    `can` and `cannot` are sentences for the person who chooses a connector. `reception` is how the vendor's side speaks to
+    us, where the driver is "polled"; such a connector lists EVERY_MINUTES among its settings.
     """
 
     slug: str
@@ -179,6 +192,7 @@ class Connector:
     secrets: tuple[Setting, ...] = ()
     can: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
+    reception: Reception | None = None
 
     def site(self, environment: str, settings: Mapping[str, Any], *, simulator: str = "") -> Site:
         """A customer's place in one of the environments, or in "simulator" at that base address.
