@@ -1,6 +1,6 @@
 """An index of the rooms: where each table of the platform's main application stands."""
 
-from integrations.connections.models import Budget, Connection, VendorApp
+from integrations.connections.models import Budget, Caller, Connection, Errand, VendorApp, Visit
 from integrations.crosswalk.models import Apart, Identity, Link, Origin
 from integrations.mapping.models import Agreement, Mapping, MappingEdition, Template, ValueTable
 from integrations.records.models import Issue, Record, SearchTerm, Stream
@@ -12,7 +12,9 @@ __all__ = (
     "Budget",
     "Call",
     "CallIntent",
+    "Caller",
     "Connection",
+    "Errand",
     "Flow",
     "Identity",
     "Intent",
@@ -29,4 +31,5 @@ __all__ = (
     "Template",
     "ValueTable",
     "VendorApp",
+    "Visit",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from plumbing.ids import new_id
 from plumbing.leases import Leased
@@ -64,3 +65,88 @@ class Budget(TenantOwned):
 
     class Meta(TenantOwned.Meta):
         constraints = (models.UniqueConstraint(fields=("tenant", "connection"), name="one_budget"),)
+
+
+class Caller(TenantOwned):
+    """Who comes for the work of a connection whose vendor polls us: name, hashed password, and the books expected."""
+
+    connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
+    # Unique over all tenants: by it the tenant is found when somebody comes.
+    user = models.CharField(max_length=40)
+    password = models.CharField(max_length=128, blank=True)
+    password_at = models.DateTimeField(null=True)
+    # What our invitation has stored with the books, and what these called themselves the first time.
+    place_id = models.CharField(max_length=36)
+    place = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "connection"), name="one_caller"),
+            models.UniqueConstraint(fields=("user",), name="one_caller_a_name"),
+        )
+
+    def __str__(self) -> str:
+        return self.user
+
+
+class Visit(TenantOwned):
+    """One coming of a vendor's side, from its signing in to its leaving or its falling silent."""
+
+    connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
+    came_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    left_at = models.DateTimeField(null=True)
+    # Which books were open there: nothing while they have not said so.
+    place = models.JSONField(default=dict)
+    # Other books than this connection's: nothing is given to this visit.
+    is_turned = models.BooleanField(default=False)
+    words = models.TextField(blank=True)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant", "connection"), condition=Q(left_at=None), name="one_visit_at_a_time"
+            ),
+        )
+        ordering = ("-came_at",)
+
+    def __str__(self) -> str:
+        return f"{self.came_at:%Y-%m-%d %H:%M}"
+
+
+class Errand(TenantOwned):
+    """One request that waits for a vendor's side to come, and the answer that it brought."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waits to be fetched"
+        FETCHED = "fetched", "fetched, no answer yet"
+        ANSWERED = "answered", "answered"
+        LOST = "lost", "its answer was lost"
+        WITHDRAWN = "withdrawn", "withdrawn"
+
+    OPEN = (State.WAITING, State.FETCHED)
+
+    connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
+    visit = TenantForeignKey(Visit, null=True, on_delete=models.CASCADE)
+    state = models.CharField(max_length=10, choices=State, default=State.WAITING)
+    digest = models.CharField(max_length=64)
+    request = models.BinaryField()
+    answer = models.BinaryField(null=True)
+    put_at = models.DateTimeField()
+    fetched_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (
+            models.UniqueConstraint(
+                fields=("tenant", "connection", "digest"),
+                condition=Q(state__in=("waiting", "fetched")),
+                name="one_open_errand",
+            ),
+        )
+        # For the look over all tenants at what nobody came for.
+        indexes = (models.Index(fields=("put_at",), condition=Q(state="waiting"), name="errand_waiting"),)
+
+    def __str__(self) -> str:
+        return f"errand of {self.put_at:%Y-%m-%d %H:%M}"
