@@ -33,7 +33,15 @@ from integrations.canonical.record import (
     Ref,
     said,
 )
-from integrations.canonical.refs import AccountRef, CustomerRef, DimensionRef, ItemRef, PaymentTermRef, TaxRateRef
+from integrations.canonical.refs import (
+    AccountRef,
+    CustomerRef,
+    DimensionRef,
+    ItemRef,
+    PaymentTermRef,
+    PurchaseOrderLineRef,
+    TaxRateRef,
+)
 
 LineAmounts = Literal["exclusive", "inclusive", "no_tax"]
 LineType = Literal["item", "discount", "charge", "shipping", "text", "subtotal"]
@@ -89,7 +97,7 @@ class Line(Exact, frozen=True, kw_only=True):
 
     Net is without tax, gross is with it. `discount_percent` and `discount_amount` are the same discount said twice.
     On orders, `quantity` is what was ordered, and the two other quantities say how far it has come. On bills,
-    `customer` is for whom it was bought.
+    `customer` is for whom it was bought, and `purchase_order_line` the line of the order that it was made from.
     """
 
     external_id: str | None = None
@@ -119,6 +127,7 @@ class Line(Exact, frozen=True, kw_only=True):
     quantity_invoiced: Quantity | None = None
     customer: CustomerRef | None = None
     billable: bool | None = None
+    purchase_order_line: PurchaseOrderLineRef | None = None
     extra: dict[str, Any] = {}
 
 

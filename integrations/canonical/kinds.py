@@ -56,7 +56,8 @@ def kind_of(record: Record) -> str:
 def references(kind: str) -> MappingProxyType[str, str]:
     """The references a kind may hold: path -> kind it refers to, such as `lines[].item` -> `item`.
 
-    `@kind` stands for a reference whose kind is written in the field `kind` beside it, as in a payment's allocations.
+    `@kind` stands for a reference whose kind is written in the field `kind` beside it, as in a payment's allocations, and
+    `purchase_order.line` for a reference to one line of such a document.
     """
     return MappingProxyType({path: to for path, to, _ in _references(KINDS[kind], "")})
 

@@ -8,6 +8,8 @@ from integrations.canonical.record import Ref
 
 BESIDE = "@kind"
 """What an open reference names: the kind written in the field `kind` beside it."""
+OF_LINE = ".line"
+"""The ending of what a reference to one line of a document names; its external id is `<document>/<line>`."""
 
 CustomerRef = Annotated[Ref, Meta(extra={"kind": "customer"})]
 VendorRef = Annotated[Ref, Meta(extra={"kind": "vendor"})]
@@ -21,6 +23,7 @@ InvoiceRef = Annotated[Ref, Meta(extra={"kind": "invoice"})]
 QuoteRef = Annotated[Ref, Meta(extra={"kind": "quote"})]
 SalesOrderRef = Annotated[Ref, Meta(extra={"kind": "sales_order"})]
 PurchaseOrderRef = Annotated[Ref, Meta(extra={"kind": "purchase_order"})]
+PurchaseOrderLineRef = Annotated[Ref, Meta(extra={"kind": f"purchase_order{OF_LINE}"})]
 OpenRef = Annotated[Ref, Meta(extra={"kind": BESIDE})]
 
 PaidKind = Literal["invoice", "credit_note", "journal_entry", "other"]

@@ -222,6 +222,8 @@ def _copy_faults(path: str, source: Place, target: Place) -> Iterator[str]:
             yield f"{path} is {source.in_words}, and this field is {target.in_words}"
     elif target.refers_to == BESIDE:
         yield f"{path} is {source.in_words}; of which kind the record is, only a reference of the source can tell"
+    elif is_list_of_references(source) and is_list_of_references(target):
+        yield from _copy_faults(f"{path}[]", source.members or source, target.members or target)
     elif target.holds_references and target.type != "reference":
         by = "with 'each'" if target.type == "list" else f"as in {target.path}.account"
         yield f"it holds references, which mean another record in the target: give its fields one by one, {by}"
@@ -232,6 +234,11 @@ def _copy_faults(path: str, source: Place, target: Place) -> Iterator[str]:
     elif target.choices and source.choices and not set(source.choices) <= set(target.choices):
         left = sorted(set(source.choices) - set(target.choices))
         yield f"{path} may be {', '.join(left)}, which this field does not know; use a value table"
+
+
+def is_list_of_references(at: Place) -> bool:
+    """Whether a list names other records and nothing else: each member is taken to its own counterpart."""
+    return at.type == "list" and at.members is not None and at.members.type == "reference"
 
 
 def _value_faults(value: object, target: Place) -> Iterator[str]:

@@ -43,7 +43,8 @@ class Rule(Data, frozen=True, kw_only=True, rename={"source": "from"}):
     """How one field of the target gets its value: from a field, a constant or an expression, then transforms, then a table.
 
     A table's entries, a constant and a default are values of the target; where the field is a reference they are external
-    ids there. Text that reaches a reference without a table is the external id of a record of the source.
+    ids there. A reference that the table does not know is to whom its record is linked. Text that reaches a reference
+    without a table is the external id of a record of the source.
     """
 
     to: str

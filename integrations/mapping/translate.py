@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from msgspec.structs import replace
 
 from integrations.canonical import KINDS
+from integrations.canonical.refs import OF_LINE
 from integrations.mapping.check import Level, check
 from integrations.mapping.expression import CannotEvaluate, compile_expression
 from integrations.mapping.paths import BESIDE, BadPath, Place, follow, parse, place
@@ -235,6 +236,8 @@ class RefField(Field):
     def value(self, here: Group, work: Work, at: str) -> dict[str, str] | None:
         value = self.taken(here, work)
         if not is_empty(value) and self.table is not None:
+            if counterpart := self.counterpart(value, here, work):
+                return counterpart
             value = self.looked_up(value, work, at)
         elif not is_empty(value) and self.is_ours:
             return self.resolved(value, here, work, at)
@@ -246,28 +249,52 @@ class RefField(Field):
         return {"external_id": as_text(value)}
 
     def resolved(self, value: Any, here: Group, work: Work, at: str) -> dict[str, str] | None:
-        kind, ref = self.kind_of(here), _as_ref(value)
-        if kind not in KINDS:
-            raise UnfitValue(f"it refers to {shown(kind)}, which is no kind of record that can be found in the target")
-        found = work.refer(kind, ref)
-        if found is None:
-            work.missing.append(Missing(kind, ref, f"{at}{self.path}"))
+        return _referred(self.kind_of(here), value, work, f"{at}{self.path}")
+
+    def counterpart(self, value: Any, here: Group, work: Work) -> dict[str, str] | None:
+        """Who the record named is at the target, where the value table, which goes before, does not know it."""
+        if not isinstance(value, dict) or self.is_known(value, work):
             return None
-        return {"external_id": found}
+        found = work.refer(self.kind_of(here), _as_ref(value))
+        return None if found is None else {"external_id": found}
+
+    def is_known(self, value: Any, work: Work) -> bool:
+        """Whether the value table has an entry for it."""
+        table = work.tables.get(self.table or "", {})
+        return any(name in table for name in (*_names(value), REST))
 
     def kind_of(self, here: Group) -> str:
         return self.kind if isinstance(self.kind, str) else str(self.kind(here))
 
     def collect(self, found: set[tuple[str, str]], here: Group, work: Work) -> None:
-        if not self.is_ours:
-            return
         try:
             value = self.taken(here, work)
+            if not self.is_ours and not isinstance(value, dict):
+                return  # a constant, or a text for the value table
             external_id = None if is_empty(value) else _as_ref(value).get("external_id")
         except (CannotTransform, CannotEvaluate, UnfitValue):
             return  # named when it is translated
         if external_id:
             found.add((self.kind_of(here), external_id))
+
+
+class RefsField(Field):
+    """A list of references, each to the record of the target that belongs to one of the source."""
+
+    def __init__(self, rule: Rule, origin: Origin, kind: str) -> None:
+        super().__init__(rule, origin)
+        self.kind = kind
+
+    def value(self, here: Group, work: Work, at: str) -> list[dict[str, str]]:
+        members = enumerate(self.origin(here, work) or ())
+        made = [_referred(self.kind, member, work, f"{at}{self.path}[{place}]") for place, member in members]
+        if not made:
+            self.lacking(work, at)
+        return [each for each in made if each is not None]
+
+    def collect(self, found: set[tuple[str, str]], here: Group, work: Work) -> None:
+        members = self.origin(here, work) or ()
+        found.update((self.kind, member["external_id"]) for member in members if member.get("external_id"))
 
 
 class ListField(Field):
@@ -312,6 +339,21 @@ def _names(value: Any) -> list[str]:
     return [as_text(value)]
 
 
+def _referred(kind: str, value: Any, work: Work, path: str) -> dict[str, str] | None:
+    """The record of the target that belongs to the one named; where there is none yet, that is missing, and None."""
+    ref = _as_ref(value)
+    document = kind.removesuffix(OF_LINE)
+    if document not in KINDS:
+        raise UnfitValue(f"it refers to {shown(kind)}, which is no kind of record that can be found in the target")
+    found = work.refer(kind, ref)
+    if found is not None:
+        return {"external_id": found}
+    # The lines of a document are known only where we brought it: without them the document itself is named.
+    if document == kind:
+        work.missing.append(Missing(kind, ref, path))
+    return None
+
+
 def _as_ref(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         return {"external_id": as_text(value)}
@@ -350,6 +392,8 @@ def _compile(rule: Rule, level: Level) -> Field:
         below = level.below(rule)
         members = [_compile(member, below) for member in rule.each]
         return ListField(rule, _origin(rule, level), members, has_key=_has_key(below))
+    if target.type == "list" and target.members and target.members.type == "reference":
+        return RefsField(rule, _origin(rule, level), target.members.refers_to or "")
     if target.type == "reference":
         return RefField(rule, _origin(rule, level), _kind_named(rule, level, target))
     to_type = CONVERT[target.type]

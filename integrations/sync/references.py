@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from integrations.canonical.refs import OF_LINE
 from integrations.connectors.registry import connector
 from integrations.crosswalk.models import Link
 from integrations.mapping.translate import Missing
@@ -41,7 +42,10 @@ def _at_target(flow: Flow, kind: str, external_ids: Iterable[str]) -> dict[str, 
 
 
 def _objects(slug: str, kind: str) -> list[str]:
-    return [stream.name for stream in connector(slug).streams if stream.kind == kind]
+    """What records of a kind, or lines of documents of a kind, are called in the crosswalk."""
+    document = kind.removesuffix(OF_LINE)
+    ending = kind.removeprefix(document)
+    return [f"{stream.name}{ending}" for stream in connector(slug).streams if stream.kind == document]
 
 
 def waits_for(flow: Flow, missing: Iterable[Missing]) -> str:

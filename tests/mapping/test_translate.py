@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 
-from integrations.canonical import CreditNote, Invoice, Line, Payment, Ref, Tag, from_plain, to_plain
+from integrations.canonical import Bill, CreditNote, Invoice, Line, Payment, Ref, Tag, from_plain, to_plain
 from integrations.canonical.payments import Allocation
 from integrations.mapping import rules as rules_
 from integrations.mapping.check import THEIRS
@@ -155,9 +155,64 @@ def test_the_references_needed_are_known_before():
     assert needed_refs(wanted, INVOICE) == {("customer", "17850"), ("item", "85123A")}
 
 
-def test_what_comes_by_table_or_constant_needs_no_reference():
+def test_what_comes_by_constant_needs_no_reference_and_what_a_table_may_not_know_does():
     wanted = rules({"to": "customer", "from": "customer", "table": "clients"}, {"to": "sales_rep", "constant": "3"})
-    assert needed_refs(wanted, INVOICE) == set()
+    assert needed_refs(wanted, INVOICE) == {("customer", "17850")}
+
+
+def test_a_reference_that_the_table_does_not_know_is_to_whom_its_record_is_linked():
+    wanted = {"to": "customer", "from": "customer", "table": "clients"}
+    for entries, expected in (({}, "58"), ({"17850": "5"}, "5"), ({"*": "7"}, "7")):
+        assert translated(wanted, tables={"clients": entries}).values == {"customer": {"external_id": expected}}
+
+
+def test_a_reference_that_neither_table_nor_link_knows_is_a_problem_that_a_person_can_solve():
+    done = translate(
+        rules({"to": "customer", "from": "customer", "table": "clients"}),
+        INVOICE, tables={"clients": {}}, refer=lambda kind, ref: None, context={},
+    )  # fmt: skip
+    assert [str(problem) for problem in done.problems] == [
+        "customer: the value table 'clients' has no entry for '17850' (from customer); add it there"
+    ]
+
+
+ORDERED = to_plain(
+    Bill(
+        vendor=Ref(external_id="1"), issued_on=date(2026, 1, 1), currency="GBP", line_amounts="exclusive",
+        purchase_orders=[Ref(external_id="12"), Ref(external_id="13")],
+        lines=[Line(external_id="1", net_amount=D(3), purchase_order_line=Ref(external_id="12/4"))],
+    )
+)  # fmt: skip
+FROM_ORDERS = rules(
+    {"to": "purchase_orders", "from": "purchase_orders"},
+    {"to": "lines", "from": "lines", "each": [{"to": "purchase_order_line", "from": "purchase_order_line"}]},
+    kind_from="bill",
+    kind_to="bill",
+)
+
+
+def test_a_list_of_references_is_taken_member_by_member_and_what_is_missing_is_named():
+    known = {"12": "P1"}
+    done = translate(FROM_ORDERS, ORDERED, tables={}, refer=lambda kind, ref: known.get(ref["external_id"]), context={})
+    assert done.values["purchase_orders"] == [{"external_id": "P1"}]
+    assert [(each.kind, each.ref, each.path) for each in done.missing] == [
+        ("purchase_order", {"external_id": "13"}, "purchase_orders[1]")
+    ]
+
+
+def test_a_line_of_another_document_is_named_where_it_is_known_and_waited_for_by_nobody():
+    wanted = {("purchase_order", "12"), ("purchase_order", "13"), ("purchase_order.line", "12/4")}
+    assert needed_refs(FROM_ORDERS, ORDERED) == wanted
+    for known, line in (({"12/4": "P1/9"}, {"external_id": "P1/9"}), ({}, None)):
+        done = translate(
+            FROM_ORDERS,
+            ORDERED,
+            tables={},
+            refer=lambda kind, ref, known=known: known.get(ref["external_id"]),
+            context={},
+        )
+        assert done.values["lines"][0].get("purchase_order_line") == line
+        assert {each.kind for each in done.missing} == {"purchase_order"}
 
 
 def test_a_reference_whose_kind_stands_beside_it_is_asked_for_by_that_kind():
