@@ -1,6 +1,7 @@
 """An index of the rooms: where each table of the platform's main application stands."""
 
 from integrations.connections.models import Budget, Caller, Connection, Errand, VendorApp, Visit
+from integrations.connections.outstanding import Outstanding
 from integrations.crosswalk.models import Apart, Identity, Link, Origin
 from integrations.mapping.models import Agreement, Mapping, MappingEdition, Template, ValueTable
 from integrations.records.models import Issue, Record, SearchTerm, Stream
@@ -24,6 +25,7 @@ __all__ = (
     "Mapping",
     "MappingEdition",
     "Origin",
+    "Outstanding",
     "Record",
     "Run",
     "SearchTerm",

@@ -1,11 +1,14 @@
-"""The line to a vendor: every request of a connection goes through here, within its limits, signed, and never in a transaction."""
+"""The line to a vendor: every request of a connection goes through here, within its limits, signed, and never in a transaction.
+
+An answer may come later. Then what is outstanding is kept, and whoever asks the same again asks for that answer.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -14,15 +17,16 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.connections import authorise, budgets
+from integrations.connections import authorise, budgets, outstanding
 from integrations.connections.models import Connection
+from integrations.connections.outstanding import Outstanding
 from integrations.connections.site import SIMULATOR, allowed_addresses, folder_of_tenant, site_of
 from integrations.connectors.registry import connector
 from integrations.wire import files
 from integrations.wire.auth import LogIn, OAuth2Code
 from integrations.wire.connector import Connector
-from integrations.wire.errors import ConsentLost
-from integrations.wire.exchange import Driver, speak
+from integrations.wire.errors import ConsentLost, TryLater
+from integrations.wire.exchange import Driver, Recall, speak
 from integrations.wire.http import Http
 from integrations.wire.limits import Limits
 from integrations.wire.message import Answer, Pending, Request
@@ -31,26 +35,63 @@ from tenants.scope import current_tenant_id
 
 MARGIN = 10.0  # seconds of a lease that are left for writing down what came back
 HEARD_EVERY = timedelta(minutes=1)
-TOO_MANY = 429
+TOO_MANY, THEIR_FAULT = 429, 500
+RECEIPT_AGAIN = 30.0  # seconds until a receipt is asked for again that the vendor could not look at
 
 
 def send(
-    connection: Connection, request: Request, *, before: datetime | None = None, batch: bool = False
+    connection: Connection,
+    request: Request,
+    *,
+    before: datetime | None = None,
+    batch: bool = False,
+    not_before: datetime | None = None,
 ) -> Answer | Pending:
     """Send a request over a connection and give the vendor's answer, whatever its status.
 
-    `before` is the end of the caller's lease: the exchange is over well before it. `batch`: the request carries several
-    records. Raises VendorError; where consent is lost, the connection is paused first and a person is told.
+    Where the same request is outstanding, its answer is asked for instead; one that was asked before `not_before` does
+    not count. `before` is the end of the caller's lease: the exchange is over well before it. `batch`: the request
+    carries several records. Raises VendorError; where consent is lost, the connection is paused first and a person is
+    told.
     """
     _outside_transactions()
-    _check_open(connection)
-    kind = connector(connection.connector)
-    with heard(connection), _budget(connection, kind, request, batch):
-        answer = _speak(connection, kind, request, before)
-    if isinstance(answer, Answer) and answer.status == TOO_MANY:
-        budgets.too_many(connection, retry_after=_seconds(answer.headers.get("Retry-After")))
-    _note_heard(connection)
-    return answer
+    with transaction.atomic():
+        _check_open(connection)
+        standing = outstanding.find(connection, request, not_before=not_before)
+    return _exchange(connection, request, standing, before=before, batch=batch)
+
+
+def collect(connection: Connection, request: Request, *, before: datetime | None = None) -> Answer | Pending:
+    """The answer to a request that is outstanding, if it is here; the request itself is never sent anew.
+
+    Raises VendorError: TryLater that may have acted where nothing is outstanding, because the answer was taken and lost.
+    """
+    _outside_transactions()
+    with transaction.atomic():
+        _check_open(connection)
+        standing = outstanding.find(connection, request)
+    if standing is None:
+        raise TryLater(sent=True, explanation="The answer came, and the worker that took it ended before it was kept.")
+    return _exchange(connection, request, standing, before=before, batch=False)
+
+
+def is_outstanding(connection: Connection, request: Request) -> bool:
+    """Whether an answer to this request is awaited. Inside a transaction."""
+    return outstanding.find(connection, request) is not None
+
+
+def forget(connection: Connection, request: Request) -> None:
+    """Await no answer to this request any more: the next time it is sent anew. Inside a transaction."""
+    outstanding.forget(connection, request)
+
+
+def take_back(connection: Connection, request: Request) -> bool:
+    """Withdraw a request that the vendor has not fetched yet; False where it may have it. Inside a transaction."""
+    driver = _driver(connection, connector(connection.connector), {})
+    if not isinstance(driver, Recall) or not driver.take_back(request, site=site_of(connection)):
+        return False
+    outstanding.forget(connection, request)
+    return True
 
 
 @contextmanager
@@ -66,8 +107,7 @@ def heard(connection: Connection) -> Iterator[None]:
 
 def _check_open(connection: Connection) -> None:
     """Raises ConsentLost where nothing is to be sent over the connection, whatever this worker knew of it before."""
-    with transaction.atomic():
-        connection.refresh_from_db(fields=("state", "state_reason"))
+    connection.refresh_from_db(fields=("state", "state_reason"))
     if connection.state in (Connection.State.PAUSED, Connection.State.CONSENT_LOST):
         raise ConsentLost(connection.state_reason, explanation=f"{connection} is {connection.get_state_display()}.")
 
@@ -91,13 +131,47 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text and text.isdigit() else None
 
 
+def _exchange(
+    connection: Connection, request: Request, standing: Outstanding | None, *, before: datetime | None, batch: bool
+) -> Answer | Pending:
+    """Speak the request, or the receipt of the one that is outstanding, and note whether an answer is awaited now."""
+    kind, asked_at = connector(connection.connector), timezone.now()
+    said = request if standing is None else standing.receipt
+    try:
+        with heard(connection), _budget(connection, kind, said, batch):
+            answer = _speak(connection, kind, said, before)
+    except TryLater as error:
+        if standing is None:
+            raise
+        if kind.driver != "polled":  # only asking for it failed: the receipt is as good as before
+            return Pending(then=said, after=error.retry_after or RECEIPT_AGAIN)
+        with transaction.atomic():
+            outstanding.forget(connection, request)
+        raise
+    wait = _seconds(answer.headers.get("Retry-After")) if isinstance(answer, Answer) else None
+    if isinstance(answer, Answer) and answer.status == TOO_MANY:
+        budgets.too_many(connection, retry_after=wait)
+    if isinstance(answer, Answer) and standing is not None:
+        if kind.driver == "http" and (answer.status == TOO_MANY or answer.status >= THEIR_FAULT):
+            return Pending(then=said, after=wait or RECEIPT_AGAIN)
+        answer = replace(answer, asked_at=answer.asked_at or standing.asked_at)
+    with transaction.atomic():
+        if isinstance(answer, Pending):
+            outstanding.keep(connection, request, answer.then, asked_at=asked_at)
+        elif standing is not None:
+            outstanding.forget(connection, request)
+    if isinstance(answer, Answer) or kind.driver == "http":
+        _note_heard(connection)
+    return answer
+
+
 def _speak(connection: Connection, kind: Connector, request: Request, before: datetime | None) -> Answer | Pending:
     site = site_of(connection)
 
     def once(secrets: Mapping[str, str]) -> Answer | Pending:
         # Reckoned anew each time: waiting for a turn or for a token has taken its part of the lease.
         deadline = None if before is None else (before - timezone.now()).total_seconds() - MARGIN
-        return speak(request, driver=_driver(kind, secrets), dialect=kind.dialect, site=site, deadline=deadline)
+        return speak(request, driver=_driver(connection, kind, secrets), dialect=kind.dialect, site=site, deadline=deadline)
 
     secrets = authorise.secrets_of(connection)
     answer = once(secrets)
@@ -107,7 +181,8 @@ def _speak(connection: Connection, kind: Connector, request: Request, before: da
     return answer
 
 
-def _driver(kind: Connector, secrets: Mapping[str, str]) -> Driver:
+def _driver(connection: Connection, kind: Connector, secrets: Mapping[str, str]) -> Driver:
+    """What carries the requests of this connection, by the connector's `driver`."""
     if kind.driver == "files":
         with transaction.atomic():
             return _Files(folder_of_tenant(), settings.VAR / "spool" / str(current_tenant_id()))

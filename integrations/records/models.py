@@ -23,6 +23,8 @@ class Stream(TenantOwned, Leased):
     next_mark = models.TextField(blank=True)
     sweep = models.BigIntegerField(default=0)
     sweep_full = models.BooleanField(default=False)
+    # All pages are in; what they did not list is being asked for.
+    listed = models.BooleanField(default=False)
     sweep_started_at = models.DateTimeField(null=True)
     swept_at = models.DateTimeField(null=True)
     fully_swept_at = models.DateTimeField(null=True)

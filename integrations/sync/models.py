@@ -90,6 +90,12 @@ class Run(TenantOwned, Leased):
     tries = models.PositiveSmallIntegerField(default=0)
     # When the next slice is due: what the sweep looks for.
     wake_at = models.DateTimeField(null=True)
+    # When that slice was last handed to the workers.
+    handed_at = models.DateTimeField(null=True)
+    # When what it may be waiting for came: a slice that was under way then is followed by another one at once.
+    woken_at = models.DateTimeField(null=True)
+    # Since when the target is read once more, to decide anew what was overtaken there.
+    again_at = models.DateTimeField(null=True)
 
     class Meta(TenantOwned.Meta):
         constraints = (
@@ -226,6 +232,7 @@ class Call(TenantOwned):
     class State(models.TextChoices):
         PREPARED = "prepared", "prepared"
         SENT = "sent", "sent, no answer yet"
+        WAITING = "waiting", "the answer comes later"
         ANSWERED = "answered", "answered"
         SETTLED = "settled", "settled"
         LOST = "lost", "its answer was lost"
@@ -256,13 +263,15 @@ class Call(TenantOwned):
     sent_at = models.DateTimeField(null=True)
     # A lost call may still take effect until then: nothing is concluded before.
     quiet_at = models.DateTimeField(null=True)
+    # An answer that comes later, to the call or to the look-up of a lost one, is asked for then.
+    ask_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)
 
     class Meta(TenantOwned.Meta):
         indexes = (
             models.Index(
                 fields=("tenant", "connection", "object"),
-                condition=Q(state__in=("prepared", "sent", "answered", "lost")),
+                condition=Q(state__in=("prepared", "sent", "waiting", "answered", "lost")),
                 name="call_open",
             ),
         )

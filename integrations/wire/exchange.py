@@ -8,7 +8,7 @@ page = dialect.read(stream, cursor, reply, site)
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from .connector import Dialect
 from .message import Answer, Pending, Request
@@ -20,6 +20,15 @@ class Driver(Protocol):
 
     def send(self, request: Request, *, site: Site, deadline: float | None = None) -> Answer | Pending:
         """The answer, or Pending where it comes later. Takes at most `deadline` seconds. Raises VendorError."""
+        ...
+
+
+@runtime_checkable
+class Recall(Protocol):
+    """A driver whose requests lie with us until the vendor fetches them."""
+
+    def take_back(self, request: Request, *, site: Site) -> bool:
+        """Withdraw a request that was not fetched yet; False where the vendor may have it. Sends nothing."""
         ...
 
 

@@ -38,12 +38,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a vendor answered. Header names are compared without case."""
+    """What a vendor answered. Header names are compared without case.
+
+    `asked_at`: the earliest moment as of which it may speak, where that lies long before `received_at`, as for a vendor
+    that polls us; None: just before.
+    """
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    asked_at: datetime | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "headers", CaseInsensitiveDict(self.headers))
