@@ -15,6 +15,7 @@ from integrations.sync.models import Run
 from integrations.sync.run import carry_out
 from integrations.sync.stages import Later
 from plumbing.slices import slice_end
+from tenants.audit import seals
 from tenants.scope import tenant_scope
 
 log = logging.getLogger(__name__)
@@ -42,3 +43,15 @@ def look() -> None:
 def enqueue(*, tenant_id: str, run_id: str) -> None:
     """Hand a run's next slice to the workers."""
     async_task("integrations.doors.tasks.run_flow", tenant_id, run_id, task_name=f"run {run_id}"[:100])
+
+
+def seal_audits() -> None:
+    """One look at whose audit trail has grown, over all tenants: each is sealed by a worker."""
+    for tenant in seals.due():
+        async_task("integrations.doors.tasks.seal_audit", str(tenant), task_name=f"seal {tenant}")
+
+
+def seal_audit(tenant_id: str) -> None:
+    """Seal what was appended to a tenant's audit trail."""
+    with tenant_scope(tenant_id):
+        seals.seal_all()

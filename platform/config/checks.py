@@ -26,3 +26,15 @@ def sealing_keys_are_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessage]
             Error(str(problem), hint="Each of TIEOUT_SEALING_KEYS is 32 bytes in URL-safe base64.", id="tieout.E002")
         ]
     return []
+
+
+@register(Tags.security, deploy=True)
+def audit_keys_are_keys(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """A key that cannot sign must be found before the first event waits for its seal."""
+    from tenants.audit import keys
+
+    try:
+        keys.ring()
+    except keys.BadKey as problem:
+        return [Error(str(problem), hint="Each of TIEOUT_AUDIT_KEYS is 32 bytes in URL-safe base64.", id="tieout.E003")]
+    return []

@@ -19,6 +19,10 @@ SECRET_KEY = env.kept(VAR / "demo.secret-key") if DEMO else env.text("TIEOUT_SEC
 SECRET_KEY_FALLBACKS = env.words("TIEOUT_SECRET_KEY_FALLBACKS")
 # The first key seals, every key opens: put a new one in front, run `manage.py reseal`, then drop the old one.
 SEALING_KEYS = env.words("TIEOUT_SEALING_KEYS", env.kept(VAR / "demo.sealing-key", env.sealing_key) if DEMO else None)
+# Sign the audit trail: the first signs, the signatures of all count. Where the last checkpoint of each tenant is kept, outside
+# the database: without it nobody could tell that the end of a trail was cut off.
+AUDIT_KEYS = env.words("TIEOUT_AUDIT_KEYS", env.kept(VAR / "demo.audit-key", env.sealing_key) if DEMO else None)
+AUDIT_CHECKPOINTS = env.folder("TIEOUT_AUDIT_CHECKPOINTS", VAR / "audit")
 
 ALLOWED_HOSTS = env.words("TIEOUT_HOSTS", "localhost,127.0.0.1,[::1]" if DEMO else None)
 PUBLIC_URL = env.text("TIEOUT_URL", "http://localhost:8000" if DEMO else None).rstrip("/")

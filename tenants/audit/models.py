@@ -1,5 +1,6 @@
 """Events, and the personal payloads that may be erased without breaking what the events prove."""
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
@@ -43,3 +44,30 @@ class Payload(TenantOwned):
 
     class Meta(TenantOwned.Meta):
         constraints = (models.UniqueConstraint(fields=("tenant", "event_id"), name="audit_one_payload"),)
+
+
+class Seal(TenantOwned):
+    """A batch of events, chained to the one before it and signed. The application may add and read seals."""
+
+    number = models.BigIntegerField()
+    previous = models.CharField(max_length=64)
+    root = models.CharField(max_length=64)
+    events = ArrayField(models.UUIDField())
+    leaves = models.BinaryField()
+    latest_at = models.DateTimeField()
+    # No event dated before this may be added any more.
+    closed_through = models.DateTimeField()
+    sealed_at = models.DateTimeField()
+    key = models.CharField(max_length=12)
+    digest = models.CharField(max_length=64)
+    signature = models.CharField(max_length=128)
+
+    class Meta(TenantOwned.Meta):
+        constraints = (
+            models.UniqueConstraint(fields=("tenant", "number"), name="audit_one_seal_a_number"),
+            models.UniqueConstraint(fields=("tenant", "previous"), name="audit_one_seal_follows"),
+        )
+        indexes = (models.Index(fields=("tenant", "latest_at"), name="audit_seal_latest"),)
+
+    def __str__(self) -> str:
+        return f"seal {self.number}"

@@ -1,7 +1,5 @@
 """Appending to the trail."""
 
-import hashlib
-import hmac
 import json
 import secrets
 from collections.abc import Iterable, Mapping
@@ -10,20 +8,20 @@ from typing import Any
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from tenants.audit import Entry, Reference
 from tenants.audit.models import Event, Payload
+from tenants.audit.proof import commitment
 
 
 def append(entries: Iterable[Entry]) -> list[UUID]:
     """Writes the entries as events of the tenant in scope, all at one moment; see `audit.record_many`."""
-    now = timezone.now()
     events, payloads = [], []
     for entry in entries:
         actor, subject = Reference.to(entry.actor), Reference.to(entry.subject)
         event = Event(
-            at=now,
+            at=Now(),  # by the database's clock, the same for every host
             verb=entry.verb,
             actor_kind=actor.kind,
             actor_id=actor.id,
@@ -42,12 +40,6 @@ def append(entries: Iterable[Entry]) -> list[UUID]:
     Event.objects.bulk_create(events)
     Payload.objects.bulk_create(payloads)
     return [event.id for event in events]
-
-
-def commitment(salt: bytes, payload: Any) -> str:
-    """The hash, in hex, that an event keeps of its payload: HMAC-SHA-256 over its JSON with sorted keys, keyed by the salt."""
-    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hmac.new(salt, text.encode(), hashlib.sha256).hexdigest()
 
 
 def plain(values: Mapping[str, Any]) -> Any:

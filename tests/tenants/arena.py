@@ -134,7 +134,7 @@ class Arena:
         if target := table.targets.get(column.name):
             return self.row(target, tenant)["id"]
         if column.type.startswith("_"):
-            return []
+            return [VALUES[column.type.removeprefix("_")]()]
         value = VALUES[column.type]()
         return value[: column.length] if column.length else value
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from plumbing.health import NotReady
 from tenants import audit
 from tenants.access.models import User
-from tenants.audit import Entry, Reference, partitions, trail
+from tenants.audit import Entry, Reference, partitions, proof
 from tenants.audit.models import Event, Payload
 from tenants.scope import NoTenantInScope, tenant_scope
 
@@ -61,7 +61,7 @@ def test_a_page_of_events_is_one_statement(tenant, django_assert_num_queries):
 def test_a_personal_payload_can_be_proved_and_then_erased(tenant):
     event_id = audit.record("record.read", subject=Reference("customer", "7"), payload={"name": "Ada Lovelace"})
     event, payload = Event.objects.get(pk=event_id), Payload.objects.get(event_id=event_id)
-    assert event.payload_hash == trail.commitment(bytes(payload.salt), payload.payload)
+    assert event.payload_hash == proof.commitment(bytes(payload.salt), payload.payload)
     assert "Ada" not in str(event.data)
     payload.delete()
     assert Event.objects.get(pk=event_id).payload_hash == event.payload_hash

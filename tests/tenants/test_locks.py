@@ -252,10 +252,12 @@ def tenant_of(table: Any) -> sql.Identifier:
 
 def insert_of(table: Any, row: dict[str, Any]) -> tuple[sql.Composed, list[Any]]:
     """A statement that adds a row like this one."""
-    values = {column.name: row[column.name] for column in table.columns if column.required}
-    marks = sql.SQL(", ").join([sql.Placeholder()] * len(values))
-    names = sql.SQL(", ").join(map(sql.Identifier, values))
-    params = [psycopg.types.json.Jsonb(value) if isinstance(value, dict | list) else value for value in values.values()]
+    columns = [column for column in table.columns if column.required]
+    marks = sql.SQL(", ").join([sql.Placeholder()] * len(columns))
+    names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+    params = [
+        psycopg.types.json.Jsonb(row[column.name]) if column.type == "jsonb" else row[column.name] for column in columns
+    ]
     return sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(table.quoted, names, marks), params
 
 

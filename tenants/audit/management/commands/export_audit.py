@@ -1,0 +1,27 @@
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from tenants.audit import seals
+from tenants.finding import tenants_named
+from tenants.scope import tenant_scope
+
+
+class Command(BaseCommand):
+    help = (
+        "Writes a tenant's whole audit trail as JSON lines, which tenants/audit/proof.py checks without this platform."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("tenant", help="the tenant's short name")
+
+    def handle(self, *, tenant: str, **options: Any) -> None:
+        [(pk, _)] = tenants_named(tenant)
+        with tenant_scope(pk):
+            for seal, events in seals.told():
+                for event in events.values():
+                    self.stdout.write(json.dumps({"event": event}, ensure_ascii=False))
+                if seal is not None:
+                    self.stdout.write(json.dumps({"seal": seal.as_json()}, ensure_ascii=False))
