@@ -53,7 +53,16 @@ def _creation(stream: Stream, write: Write, site: Site) -> Body:
         body["PrivateNote"] = with_mark(body.get("PrivateNote"), mark_of(write.key))
     if body.get("Type") == "Inventory":  # stock is counted from nothing, or from what the record's extra says
         body = {"TrackQtyOnHand": True, "QtyOnHand": 0, **body}
-    return _for_company(body, site)
+    body = _for_company(body, site)
+    if stream.facts.get("transaction") and site.settings.get("home_currency"):
+        _check_rate(body)
+    return body
+
+
+def _check_rate(body: Body) -> None:
+    """A foreign document says what its currency was worth: else QuickBooks takes a rate of its own, silently."""
+    if "CurrencyRef" in body and "ExchangeRate" not in body:
+        raise ValueError(f"it is in {body['CurrencyRef']['value']}, a foreign currency here, and has no exchange rate")
 
 
 def _changes(stream: Stream, write: Write, site: Site) -> Body:

@@ -16,6 +16,7 @@ from .documents import DOCUMENT_NOISE, HEAD, STATUS, TEXT_LINE, TOTALS, Document
 from .shapes import ENTITY, Payload, member, refers, to_ref
 
 _BY_ITEM, _BY_ACCOUNT = "ItemBasedExpenseLineDetail", "AccountBasedExpenseLineDetail"
+_ORDER = "PurchaseOrder"
 
 
 def _billable(detail: str) -> F:
@@ -33,6 +34,19 @@ def _billable(detail: str) -> F:
     return F("billable", "", read=read, write=write)
 
 
+def _order_line(raw: Payload) -> Payload | None:
+    """The line of the order that a line was made from; one made from several is told as made from none."""
+    links = [link for link in raw.get("LinkedTxn", ()) if link.get("TxnType") == _ORDER and link.get("TxnLineId")]
+    return {"external_id": f"{links[0]['TxnId']}/{links[0]['TxnLineId']}"} if len(links) == 1 else None
+
+
+def _to_order_line(line: Line) -> Payload:
+    if line.purchase_order_line is None:
+        return {}
+    order, _, order_line = to_ref(line.purchase_order_line)["value"].partition("/")
+    return {"LinkedTxn": [{"TxnId": order, "TxnType": _ORDER, "TxnLineId": order_line}]}
+
+
 def _fields(detail: str, *own: F) -> tuple[F | Fixed, ...]:
     return (
         Fixed("DetailType", detail),
@@ -44,6 +58,7 @@ def _fields(detail: str, *own: F) -> tuple[F | Fixed, ...]:
         refers("tax_rate", f"{detail}.TaxCodeRef"),
         refers("customer", f"{detail}.CustomerRef"),
         _billable(detail),
+        F("purchase_order_line", "", read=_order_line, write=_to_order_line),
         tags(detail, "class"),
     )
 
@@ -75,9 +90,6 @@ _LINES: tuple[Lines, ...] = (
 )
 
 
-_ORDER = "PurchaseOrder"
-
-
 def _orders(payload: Payload) -> list[Payload] | None:
     """The purchase orders that a bill, or a line of it, was made from."""
     linked = [
@@ -94,13 +106,16 @@ def _to_orders(bill: Bill) -> Payload:
 
 
 class BillShape(DocumentShape[Bill]):
-    """A shape that leaves alone the links to what has paid a bill, when those to its orders change."""
+    """A shape that leaves alone the other links of a bill and its lines, to what has paid it, when those to orders change."""
 
     def patch(self, raw: Payload, record: Bill, *, only: Collection[str], whole: bool = False) -> Payload:
         body = super().patch(raw, record, only=only, whole=whole)
-        if "LinkedTxn" in body:
-            others = [link for link in raw.get("LinkedTxn", ()) if link.get("TxnType") != _ORDER]
-            body["LinkedTxn"] = [*body["LinkedTxn"], *others]
+        lines = {line.get("Id"): line for line in raw.get("Line", ())}
+        for changed, was in ((body, raw), *((line, lines.get(line.get("Id"), {})) for line in body.get("Line", ()))):
+            if "LinkedTxn" in changed:
+                orders = [link for link in changed["LinkedTxn"] if link.get("TxnType") == _ORDER]
+                others = [link for link in was.get("LinkedTxn", ()) if link.get("TxnType") != _ORDER]
+                changed["LinkedTxn"] = [*orders, *others]
         return body
 
 
@@ -122,7 +137,7 @@ _HEAD: tuple[Any, ...] = (*HEAD, refers("vendor", "VendorRef"), *_LINES, *TOTALS
 BILL = BillShape(
     Bill,
     **ENTITY,
-    edition=2,
+    edition=3,
     ignore=DOCUMENT_NOISE,
     fields=(
         *_HEAD,

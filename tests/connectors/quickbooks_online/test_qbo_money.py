@@ -28,7 +28,7 @@ from integrations.canonical import (
     Tag,
 )
 from integrations.wire.connector import Write
-from integrations.wire.errors import VendorError
+from integrations.wire.errors import Refused, VendorError
 from integrations.wire.stream import FETCHED
 from tests.connectors.quickbooks_online import oracle
 from tests.connectors.quickbooks_online.made import DIALECT, KEY, STREAMS, UK, US, answer, create, invoice, line
@@ -77,7 +77,7 @@ def test_a_payment_names_all_that_it_pays_and_pays_with() -> None:
 def test_our_word_for_a_method_becomes_the_companys_own_entry() -> None:
     assert sent("payment", replace(PAYMENT, method="check"))["PaymentMethodRef"] == {"value": "2"}
     assert "PaymentMethodRef" not in sent("payment", replace(PAYMENT, method="wallet"))
-    assert "PaymentMethodRef" not in sent("payment", replace(PAYMENT, method="check"), site=UK)
+    assert "PaymentMethodRef" not in sent("payment", replace(PAYMENT, method="check", currency="GBP"), site=UK)
     named = replace(PAYMENT, extra={"PaymentMethodRef": {"value": "9"}})
     assert sent("payment", named)["PaymentMethodRef"] == {"value": "9"}
 
@@ -88,6 +88,13 @@ def test_a_method_is_read_from_its_name_or_from_what_the_company_said_of_its_id(
     said = answer({"QueryResponse": {"Payment": [{**row, "PaymentMethodRef": {"value": "1", **named}}]}})
     (raw,) = DIALECT.read(STREAMS["payment"], FETCHED, said, US).raws
     assert STREAMS["payment"].shape.read(raw).method == word
+
+
+def test_a_foreign_document_without_a_rate_is_not_sent() -> None:
+    foreign = replace(PAYMENT, currency="EUR", exchange_rate=None)
+    with pytest.raises(Refused, match="in EUR, a foreign currency here, and has no exchange rate"):
+        sent("payment", foreign)
+    assert sent("payment", replace(foreign, exchange_rate=Decimal("1.0842")))["ExchangeRate"] == Decimal("1.0842")
 
 
 def test_a_bill_is_paid_from_the_bank_or_by_card() -> None:
@@ -124,6 +131,22 @@ def test_a_bill_names_the_orders_it_was_made_from_and_keeps_what_paid_it() -> No
     paid = {"TxnId": "1412", "TxnType": "BillPaymentCheck"}
     links = patched("bill", {"Id": "9", "LinkedTxn": [paid]}, bill, "purchase_orders")["LinkedTxn"]
     assert links == [{"TxnId": "1390", "TxnType": "PurchaseOrder"}, paid]
+
+
+def test_a_line_of_a_bill_names_the_line_of_the_order_and_keeps_what_else_it_is_linked_to() -> None:
+    ordered = Line(external_id="1", account=FEES, net_amount=Decimal(5), purchase_order_line=Ref(external_id="1390/2"))
+    bill = Bill(
+        vendor=Ref(external_id="149"),
+        issued_on=date(2026, 9, 14),
+        currency="USD",
+        line_amounts="exclusive",
+        lines=[ordered],
+    )
+    link = {"TxnId": "1390", "TxnType": "PurchaseOrder", "TxnLineId": "2"}
+    assert sent("bill", bill)["Line"][0]["LinkedTxn"] == [link]
+    charged = {"TxnId": "8", "TxnType": "ReimburseCharge"}
+    raw = {"Id": "9", "Line": [{**sent("bill", bill)["Line"][0], "Id": "1", "LinkedTxn": [charged], "Amount": 4}]}
+    assert patched("bill", raw, bill, "lines")["Line"][0]["LinkedTxn"] == [link, charged]
 
 
 def test_a_processors_fee_is_a_line_of_the_deposit() -> None:
