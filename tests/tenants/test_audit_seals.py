@@ -224,10 +224,9 @@ def test_the_application_can_only_add_and_read(trail, table, statement):
         cursor.execute(statement.format(table))
 
 
-def exported(tenant) -> list[str]:
-    out = StringIO()
-    call_command("export_audit", tenant.slug, stdout=out)
-    return out.getvalue().splitlines()
+def exported(tenant, folder) -> list[str]:
+    call_command("export_audit", tenant.slug, folder / "trail.jsonl")
+    return (folder / "trail.jsonl").read_text().splitlines()
 
 
 def check(path, tenant, *more: str) -> subprocess.CompletedProcess:
@@ -240,8 +239,7 @@ def check(path, tenant, *more: str) -> subprocess.CompletedProcess:
 
 def test_an_auditor_checks_an_export_without_the_platform(closed, tmp_path, checkpoints):
     path = tmp_path / "trail.jsonl"
-    lines = exported(closed)
-    path.write_text("\n".join(lines))
+    lines = exported(closed, tmp_path)
     held = str(checkpoints / f"{closed.pk}.checkpoint")
     good = check(path, closed, "--checkpoint", held)
     assert (good.returncode, good.stdout) == (0, "Good: 9 events in 4 seals, 0 not sealed yet.\n"), good.stderr
@@ -270,7 +268,7 @@ def test_the_public_keys_are_told_for_auditors_and_the_private_never(trail):
     assert out.getvalue().split() == [keys.ring()[0].id, keys.ring()[0].public.hex()]
 
 
-def test_an_export_holds_each_event_as_json(trail):
-    events = [json.loads(line)["event"] for line in exported(trail) if "event" in json.loads(line)]
+def test_an_export_holds_each_event_as_json(trail, tmp_path):
+    events = [json.loads(line)["event"] for line in exported(trail, tmp_path) if "event" in json.loads(line)]
     assert [event["subject"][1] for event in events if event["verb"] == "record.applied"][:1] != []
     assert len(events) == 9
