@@ -46,7 +46,7 @@ class Policy(Data, frozen=True, kw_only=True):
     """What a flow may do and who wins; `integrations.sync.policy` says what each word means, and has the same defaults."""
 
     may: tuple[Literal["create", "update", "void"], ...] = ("create", "update", "void")
-    conflicts: Literal["source", "target", "ask"] = "ask"
+    conflicts: Literal["source", "target", "newest", "ask"] = "ask"
     first_match: Literal["source", "target", "ask"] = "source"
     source_gone: Literal["ask", "void", "leave"] = "ask"
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from integrations.sync.policy import Policy
+from integrations.sync.policy import Policy, Winner
 
 Fields = Mapping[str, Any]
 LINE_KEY = "key"  # the source's own key of a line: it tells lines apart, and no target is asked to hold it
@@ -26,6 +26,7 @@ class Match:
     holds: Fields | None = None  # what the target says now, in canonical fields; None where it was never read
     gone: str = ""  # how the target's record went away, if it did
     seen: str = ""  # the digest of the target's record as it was looked at
+    newer: bool | None = None  # whether the source's record was changed after the target's; None where nobody can tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +119,21 @@ def decide(wanted: Fields, match: Match, agreed: Agreed | None, policy: Policy) 
     if not ours:
         return Skip("same_already")
     clashes = [name for name in ours if not _alike(holds.get(name), agreed.target.get(name))]
-    if clashes and policy.conflicts == "ask":
+    winner = _winner(match, policy)
+    if clashes and winner == "ask":
         return Hold("both_changed", f"both sides changed {', '.join(sorted(clashes))} since they last agreed")
-    if clashes and policy.conflicts == "target":
+    if clashes and winner == "target":
         ours = [name for name in ours if name not in clashes]
         if not ours:
             return Skip("target_wins", _differences(clashes, wanted, holds))
     return _update(ours, wanted, holds, policy)
+
+
+def _winner(match: Match, policy: Policy) -> Winner:
+    """Who wins where both sides changed the same field; a person says it where nobody can tell who was last."""
+    if policy.conflicts == "newest":
+        return "ask" if match.newer is None else "source" if match.newer else "target"
+    return policy.conflicts
 
 
 def decide_gone(how: str, match: Match, policy: Policy) -> Change:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from integrations.canonical import codec
@@ -43,13 +44,14 @@ def find(flow: Flow, records: Sequence[Record], wanted: Mapping[str, Fields]) ->
     candidates = _candidates(flow, strangers)
     recognised = _recognised(candidates)
     held = _held(flow, {*linked.values(), *recognised.values()})
+    said_at = {record.external_id: record.changed_at for record in records}
     matches = {}
     for name, identity in identities.items():
         target_id = linked.get(identity) or recognised.get(name)
         if target_id is None:
             matches[name] = Match(candidates=sorted(candidates.get(name, ())))
         else:
-            matches[name] = _match(target_id, held.get(target_id), flow.mapping.kind_to)
+            matches[name] = _match(target_id, held.get(target_id), flow.mapping.kind_to, said_at[name])
     return Matches(identities, matches, recognised)
 
 
@@ -106,8 +108,18 @@ def _held(flow: Flow, target_ids: set[str]) -> dict[str, Record]:
     return {row.external_id: row for row in rows}
 
 
-def _match(target_id: str, row: Record | None, kind: str) -> Match:
+def _match(target_id: str, row: Record | None, kind: str, said_at: datetime | None) -> Match:
     if row is None:
         return Match(target_id)
-    holds = comparable(codec.to_plain(codec.decode(kind, row.canonical.encode())))
-    return Match(target_id, holds=holds, gone="" if row.state == Record.State.LIVE else row.state, seen=row.raw_hash)
+    return Match(
+        target_id,
+        holds=comparable(codec.to_plain(codec.decode(kind, row.canonical.encode()))),
+        gone="" if row.state == Record.State.LIVE else row.state,
+        seen=row.raw_hash,
+        newer=_newer(said_at, row.changed_at),
+    )
+
+
+def _newer(ours: datetime | None, theirs: datetime | None) -> bool | None:
+    """Which side changed last, by each one's own clock; the same second tells nothing."""
+    return None if ours is None or theirs is None or ours == theirs else ours > theirs

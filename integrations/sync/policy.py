@@ -12,6 +12,7 @@ from integrations.sync.brakes import Brakes
 
 Operation = Literal["create", "update", "void"]
 Winner = Literal["source", "target", "ask"]
+LaterWinner = Literal["source", "target", "newest", "ask"]
 Gone = Literal["ask", "void", "leave"]
 
 
@@ -21,12 +22,13 @@ class Policy:
 
     `match`: groups of fields by which a record that stands at the target already is recognised; the first group in
     which all agree with exactly one record decides. `conflicts`: both sides changed the same field since they last
-    agreed. `first_match`: a recognised record says something else. `source_gone`: it was deleted or merged away there.
+    agreed; `newest` is the side whose record was changed last, for flows that go both ways. `first_match`: a recognised record says something else.
+    `source_gone`: it was deleted or merged away there.
     """
 
     may: tuple[Operation, ...] = ("create", "update", "void")
     match: tuple[tuple[str, ...], ...] = ()
-    conflicts: Winner = "ask"
+    conflicts: LaterWinner = "ask"
     first_match: Winner = "source"
     source_gone: Gone = "ask"
     brakes: Brakes = field(default_factory=Brakes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -34,6 +35,11 @@ AGREED = Agreed(source=HERE, target=HERE)
 def there(**fields: object) -> Match:
     """The record stands at the target and says what both agreed on, but for these fields."""
     return Match("7", holds={**HERE, **fields})
+
+
+def later(match: Match, newer: bool | None) -> Match:
+    """The same, where the source's record is known to have been changed after it, before it, or neither."""
+    return replace(match, newer=newer)
 
 
 def case(name: str, wanted: dict[str, object], match: Match, agreed: Agreed | None, policy: Policy, change: Change):
@@ -101,6 +107,30 @@ CASES = [
         AGREED,
         Policy(conflicts="target"),
         Skip("target_wins", (Difference("name", "Zoe", "Anna"),)),
+    ),
+    case(
+        "both-changed-and-the-source-was-later",
+        NEWS,
+        later(there(name="Zoe"), True),
+        AGREED,
+        Policy(conflicts="newest"),
+        changed("name", "Zoe", "Anna"),
+    ),
+    case(
+        "both-changed-and-the-target-was-later",
+        NEWS,
+        later(there(name="Zoe"), False),
+        AGREED,
+        Policy(conflicts="newest"),
+        Skip("target_wins", (Difference("name", "Zoe", "Anna"),)),
+    ),
+    case(
+        "both-changed-and-nobody-can-tell-who-was-later",
+        NEWS,
+        later(there(name="Zoe"), None),
+        AGREED,
+        Policy(conflicts="newest"),
+        Hold("both_changed", "both sides changed name since they last agreed"),
     ),
     case(
         "the-target-wins-one-field-and-the-other-goes-on",

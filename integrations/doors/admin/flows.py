@@ -31,7 +31,7 @@ SLOTS = 5
 MAY = (("create", "create what is new"), ("update", "change what changed"), ("void", "void what was voided"))
 WORDS = {
     "source": "the source wins", "target": "the target stays as it is", "ask": "ask me", "void": "void it there too",
-    "leave": "leave it there",
+    "leave": "leave it there", "newest": "the side that was changed last wins",
 }  # fmt: skip
 LABELS = {
     "conflicts": "Both sides changed the same field",
