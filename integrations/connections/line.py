@@ -20,6 +20,7 @@ from django.utils import timezone
 from integrations.connections import authorise, budgets, outstanding
 from integrations.connections.models import Connection
 from integrations.connections.outstanding import Outstanding
+from integrations.connections.queue import Queue
 from integrations.connections.site import SIMULATOR, allowed_addresses, folder_of_tenant, site_of
 from integrations.connectors.registry import connector
 from integrations.wire import files
@@ -171,7 +172,9 @@ def _speak(connection: Connection, kind: Connector, request: Request, before: da
     def once(secrets: Mapping[str, str]) -> Answer | Pending:
         # Reckoned anew each time: waiting for a turn or for a token has taken its part of the lease.
         deadline = None if before is None else (before - timezone.now()).total_seconds() - MARGIN
-        return speak(request, driver=_driver(connection, kind, secrets), dialect=kind.dialect, site=site, deadline=deadline)
+        return speak(
+            request, driver=_driver(connection, kind, secrets), dialect=kind.dialect, site=site, deadline=deadline
+        )
 
     secrets = authorise.secrets_of(connection)
     answer = once(secrets)
@@ -186,6 +189,8 @@ def _driver(connection: Connection, kind: Connector, secrets: Mapping[str, str])
     if kind.driver == "files":
         with transaction.atomic():
             return _Files(folder_of_tenant(), settings.VAR / "spool" / str(current_tenant_id()))
+    if kind.driver == "polled":
+        return Queue(connection)
     return Http(auth=kind.auth, secrets=secrets, allow=allowed_addresses())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,15 +10,18 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.connections import line
-from integrations.connections.models import Connection
+from integrations.connections import callers, line
+from integrations.connections.models import Connection, Errand
+from integrations.connections.outstanding import digest_of
 from integrations.connections.site import environments, site_of
 from integrations.connectors.registry import connector
 from integrations.wire.auth import LogIn, NoAuth, OAuth2Code
 from integrations.wire.connector import Company
-from integrations.wire.errors import TryLater
-from integrations.wire.message import Pending
+from integrations.wire.errors import TryLater, VendorError
+from integrations.wire.message import Pending, unpack_answer
 from tenants import audit
+
+log = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -42,11 +46,13 @@ def save_connection(connection: Connection, *, secrets: Mapping[str, str] | None
         connection.secrets = {
             name: value for name, value in connection.secrets.reveal().items() if name != "access_token"
         }
-    if isinstance(kind.auth, NoAuth) and connection.state == Connection.State.NEW:
+    if isinstance(kind.auth, NoAuth) and kind.driver != "polled" and connection.state == Connection.State.NEW:
         _connected(connection)
     elif secrets and connection.state == Connection.State.CONSENT_LOST:
         connection.state, connection.state_reason = Connection.State.NEW, "not tried yet"
     connection.save()
+    if kind.driver == "polled":
+        callers.caller_of(connection)
     audit.record(
         "connection.saved",
         subject=connection,
@@ -73,19 +79,38 @@ def test(connection: Connection, *, by: Any) -> Company:
     with line.heard(connection):
         company = kind.dialect.company(answer, site)
     with transaction.atomic():
-        told = {"name": company.name, "id": company.id, "currency": company.currency, "country": company.country}
-        connection.company = {name: value for name, value in told.items() if value}
-        wanted = {each.name for each in kind.settings}
-        facts = {"country": company.country, "home_currency": company.currency}
-        connection.settings = {
-            **connection.settings,
-            **{name: value for name, value in facts.items() if name in wanted and value},
-        }
-        if not isinstance(kind.auth, OAuth2Code) and connection.state == Connection.State.NEW:
-            _connected(connection)
-        connection.save(update_fields=("company", "settings", "state", "state_reason", "connected_at"))
-        audit.record("connection.tested", subject=connection, actor=by, data=connection.company)
+        _remember(connection, company, by=by)
     return company
+
+
+def learn_company(connection: Connection, errand: Errand) -> None:
+    """Remember which set of books this is, where an errand that was just answered had asked for it."""
+    kind, site = connector(connection.connector), site_of(connection)
+    if connection.company or errand.answer is None or errand.digest != digest_of(kind.dialect.whoami(site)):
+        return
+    try:
+        company = kind.dialect.company(unpack_answer(bytes(errand.answer)), site)
+    except VendorError as error:  # whoever presses Test is told
+        log.warning("%s did not say which set of books it is: %s", connection.pk, error)
+        return
+    with transaction.atomic():
+        _remember(connection, company, by=None)
+
+
+def learn_settings(connection: Connection, told: Mapping[str, Any]) -> None:
+    """Keep facts that the vendor's side told of the books among the settings. Inside a transaction."""
+    settings = {**connection.settings, **told}
+    if settings != connection.settings:
+        connection.settings = settings
+        connection.save(update_fields=("settings",))
+
+
+def reached(connection: Connection) -> None:
+    """The vendor's side has come, and it can reach the books: what waited goes on. Inside a transaction."""
+    if connection.state in (Connection.State.NEW, Connection.State.CONSENT_LOST):
+        _connected(connection)
+        connection.save(update_fields=("state", "state_reason", "connected_at"))
+        audit.record("connection.connected", subject=connection)
 
 
 @transaction.atomic
@@ -102,6 +127,22 @@ def resume(connection: Connection, *, by: Any) -> None:
     connection.state, connection.state_reason = Connection.State.CONNECTED, ""
     connection.save(update_fields=("state", "state_reason"))
     audit.record("connection.resumed", subject=connection, actor=by)
+
+
+def _remember(connection: Connection, company: Company, *, by: Any) -> None:
+    kind = connector(connection.connector)
+    told = {"name": company.name, "id": company.id, "currency": company.currency, "country": company.country}
+    connection.company = {name: value for name, value in told.items() if value}
+    wanted = {each.name for each in kind.settings}
+    facts = {"country": company.country, "home_currency": company.currency}
+    connection.settings = {
+        **connection.settings,
+        **{name: value for name, value in facts.items() if name in wanted and value},
+    }
+    if not isinstance(kind.auth, OAuth2Code) and connection.state == Connection.State.NEW:
+        _connected(connection)
+    connection.save(update_fields=("company", "settings", "state", "state_reason", "connected_at"))
+    audit.record("connection.tested", subject=connection, actor=by, data=connection.company)
 
 
 def _connected(connection: Connection) -> None:
