@@ -12,7 +12,7 @@ from django.utils import timezone
 from integrations.mapping import rules
 from integrations.mapping import template as templates
 from integrations.mapping.check import faults
-from integrations.mapping.models import Mapping, MappingEdition, Template
+from integrations.mapping.models import Mapping, MappingEdition, Template, ValueTable
 from tenants import audit
 
 
@@ -117,6 +117,19 @@ def take_newer(mapping: Mapping, template: Template, *, by: Any) -> Mapping:
 def questions(template: Template) -> Plain[str, templates.Question]:
     """What a tenant must answer before the template's flows can run, by name."""
     return {question.name: question for question in opened(template).questions}
+
+
+def with_suggestions(body: templates.Template, answers: Plain[str, Any]) -> dict[str, Any]:
+    """The answers, and the template's own suggestion for every question that was left open."""
+    suggested = {question.name: question.suggestion for question in body.questions if question.suggestion is not None}
+    return suggested | {name: answer for name, answer in answers.items() if answer not in (None, "")}
+
+
+def lay_out_tables(body: templates.Template, answers: Plain[str, Any]) -> None:
+    """The value tables that answers name, empty where they are not there yet, so that a person finds where to write."""
+    named = (answers.get(question.name) for question in body.questions if question.answer == "table")
+    for name in filter(None, named):
+        ValueTable.objects.get_or_create(name=name)
 
 
 def _difference(before: MappingEdition | None, after: rules.Rules) -> list[rules.Difference]:

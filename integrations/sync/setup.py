@@ -12,7 +12,7 @@ from integrations.canonical import rank
 from integrations.connections.models import Connection
 from integrations.mapping.models import Mapping, Template
 from integrations.mapping.rules import to_plain
-from integrations.mapping.services import opened, save_mapping
+from integrations.mapping.services import lay_out_tables, opened, save_mapping, with_suggestions
 from integrations.mapping.template import TemplateFlow, unanswered
 from integrations.sync.models import Flow
 from integrations.sync.schedule import next_slot
@@ -31,14 +31,16 @@ def set_up(
 ) -> list[Flow]:
     """Make a template's mappings and flows between two connections; those that are there already stay as they are.
 
-    Raises ValidationError where a connection is of another kind, or a question is not answered.
+    A question that is left open is answered as the template suggests. Raises ValidationError where a connection is of another kind, or a question is not answered.
     """
     body = opened(template)
     for connection, slug in ((source, template.source), (target, template.target)):
         if connection.connector != slug:
             raise ValidationError(f"{connection} is a connection to {connection.connector}; the template needs {slug}.")
-    if open_questions := unanswered(body, dict(answers)):
+    answers = with_suggestions(body, answers)
+    if open_questions := unanswered(body, answers):
         raise ValidationError([f"{question.label}: this needs an answer." for question in open_questions])
+    lay_out_tables(body, answers)
     flows = [
         _flow(template, flow, source=source, target=target, answers=answers, by=by, enabled=enabled)
         for flow in body.flows

@@ -15,12 +15,13 @@ from integrations.connections import authorise
 from integrations.connections.models import Connection, VendorApp
 from integrations.connections.services import save_connection
 from integrations.connections.services import test as try_out
-from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
+from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline, seed
 from integrations.mapping.models import Template
 from integrations.sync.models import Flow
 from integrations.sync.setup import set_up
 from integrations.wire import http
 from tenants.models import Tenant
+from tests.journeys.ledgers import Company, Move
 from tests.mount import mounted
 
 SANDBOX = "http://127.0.0.1:9"
@@ -106,3 +107,57 @@ def demo_file(exchange: Path) -> Path:
     from integrations.connectors.files import samples
 
     return Path(shutil.copy(Path(samples.__path__[0]) / "online_retail_demo.csv", exchange))
+
+
+# Stories between two ledgers
+
+
+@pytest.fixture
+def companies(tenant: Tenant, quickbooks: QuickBooksOnline) -> tuple[Company, Company]:
+    """Two companies in the United Kingdom: the old books, and the new ones into which they move."""
+    first = next(realm for realm in quickbooks.companies if quickbooks.company(realm).settings.country != "US")
+    seed.united_kingdom(quickbooks, "9341452000000003")
+    VendorApp.objects.create(
+        connector="quickbooks_online", environment="simulator", client_id="client", client_secret="sandbox"
+    )
+    old, new = (ledger(quickbooks, name, realm) for name, realm in (("Old", first), ("New", "9341452000000003")))
+    return old, new
+
+
+def ledger(quickbooks: QuickBooksOnline, name: str, realm: str) -> Company:
+    """A connection to a company, consented to and tested."""
+    quickbooks.auto_consent = realm
+    connection = Connection(
+        name=name, connector="quickbooks_online", environment="simulator", settings={"settle_seconds": 0}
+    )
+    save_connection(connection, by=None)
+    consent(connection)
+    try_out(connection, by=None)
+    return Company(quickbooks, connection)
+
+
+@pytest.fixture
+def old(companies: tuple[Company, Company]) -> Company:
+    """The company whose books move."""
+    return companies[0]
+
+
+@pytest.fixture
+def new(companies: tuple[Company, Company]) -> Company:
+    """The company that they move into."""
+    return companies[1]
+
+
+@pytest.fixture
+def move(old: Company, new: Company) -> Move:
+    """The shipped template between the two: flows by their names in it."""
+    with transaction.atomic():
+        template = Template.objects.get(slug="quickbooks_online_to_quickbooks_online")
+    return moved(template, old.connection, new.connection)
+
+
+def moved(template: Template, source: Connection, target: Connection, **answers: str) -> Move:
+    """A template set up between two ledgers."""
+    made = set_up(template, source=source, target=target, answers=answers, by=None)
+    with transaction.atomic():
+        return Move({flow.mapping.template_flow: flow for flow in made})
