@@ -51,6 +51,7 @@ EVERY_MINUTES = Setting(
     name="every_minutes",
     label="Minutes between visits",
     kind="number",
+    required=False,
     default=15,
     help="How often their side is to come for work. It is written into the invitation file: give it out anew after a change.",
 )
