@@ -110,6 +110,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # only for tables of other
 SANDBOX_URL = env.text("TIEOUT_SANDBOX_URL", "").rstrip("/")
 # How many times faster than the vendors' the sandbox's limits of rate run; 0: it has none.
 SANDBOX_SPEED = env.number("TIEOUT_SANDBOX_SPEED", 1)
+# Addresses in the operator's own network that tenants may connect to all the same, such as sftp://files.internal:22.
+PRIVATE_ADDRESSES = tuple(env.words("TIEOUT_PRIVATE_ADDRESSES"))
 # Each tenant's exchange folder lies below, by the tenant's short name.
 FILES = env.folder("TIEOUT_FILES", VAR / "exchange")
 
