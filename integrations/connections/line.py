@@ -21,7 +21,7 @@ from integrations.connections import authorise, budgets, outstanding
 from integrations.connections.models import Connection
 from integrations.connections.outstanding import Outstanding
 from integrations.connections.queue import Queue
-from integrations.connections.site import SIMULATOR, allowed_addresses, folder_of_tenant, site_of
+from integrations.connections.site import SIMULATOR, allowed_addresses, folder_of_tenant, site_of, spool_of_tenant
 from integrations.connectors.registry import connector
 from integrations.wire import files
 from integrations.wire.auth import LogIn, OAuth2Code
@@ -31,8 +31,8 @@ from integrations.wire.exchange import Driver, Recall, speak
 from integrations.wire.http import Http
 from integrations.wire.limits import Limits
 from integrations.wire.message import Answer, Pending, Request
+from integrations.wire.places import Opens, place_of
 from integrations.wire.site import Site
-from tenants.scope import current_tenant_id
 
 MARGIN = 10.0  # seconds of a lease that are left for writing down what came back
 HEARD_EVERY = timedelta(minutes=1)
@@ -188,7 +188,8 @@ def _driver(connection: Connection, kind: Connector, secrets: Mapping[str, str])
     """What carries the requests of this connection, by the connector's `driver`."""
     if kind.driver == "files":
         with transaction.atomic():
-            return _Files(folder_of_tenant(), settings.VAR / "spool" / str(current_tenant_id()))
+            root = folder_of_tenant()
+        return _Files(place_of(connection.settings, secrets, root=root, allow=allowed_addresses()), spool_of_tenant())
     if kind.driver == "polled":
         return Queue(connection)
     return Http(auth=kind.auth, secrets=secrets, allow=allowed_addresses())
@@ -196,14 +197,14 @@ def _driver(connection: Connection, kind: Connector, secrets: Mapping[str, str])
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """The files driver, below the tenant's own folder."""
+    """The files driver, where the connection's files are."""
 
-    root: Path
+    at: Opens
     spool: Path
 
     def send(self, request: Request, *, site: Site, deadline: float | None = None) -> Answer:
         ends = None if deadline is None else time.monotonic() + deadline
-        return files.send(request, root=self.root, spool=self.spool, deadline=ends)
+        return files.send(request, at=self.at, spool=self.spool, deadline=ends)
 
 
 def _note_heard(connection: Connection) -> None:

@@ -35,13 +35,18 @@ def environments(slug: str) -> list[tuple[str, str]]:
 
 def allowed_addresses() -> tuple[str, ...]:
     """Addresses outside the public internet that the operator has allowed."""
-    return (settings.SANDBOX_URL,) if settings.SANDBOX_URL else ()
+    return tuple(filter(None, (settings.SANDBOX_URL, *settings.PRIVATE_ADDRESSES)))
 
 
 def folder_of_tenant() -> Path:
     """The folder below which the files of the tenant in scope lie."""
     slug = Tenant.objects.values_list("slug", flat=True).get(pk=current_tenant_id())
     return Path(settings.FILES) / slug
+
+
+def spool_of_tenant() -> Path:
+    """The private directory for what is being worked on for the tenant in scope."""
+    return Path(settings.VAR) / "spool" / str(current_tenant_id())
 
 
 def _addresses(connection: Connection) -> Addresses:

@@ -15,6 +15,10 @@ from .errors import BadAddress
 _PLACE = re.compile(r"\{(\w+)\}")
 _NAME_IN_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 
+WEB = {"http": 80, "https": 443}
+FILE_SERVERS = {"ftp": 21, "ftps": 21, "sftp": 22}
+"""Where files are exchanged, with the usual ports; ftps begins in plain words and turns to TLS before the log-in."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
@@ -76,6 +80,35 @@ def check_public(url: str, allow: Sequence[str] = ()) -> str:
     return url.strip().rstrip("/")
 
 
+def check_file_server(url: str, allow: Sequence[str] = ()) -> str:
+    """The address of a server for files (ftp, ftps, sftp) as it may be used; like `check_public`, with no path behind it.
+
+    Asks the name service. Raises BadAddress.
+    """
+    scheme, host, port = file_server(url)
+    if not is_allowed((scheme, host, port), allow):
+        try:
+            public_ips(host, port)
+        except OSError as error:
+            raise BadAddress(explanation=f"The name {host} is not known to the name service.") from error
+    return url.strip().rstrip("/")
+
+
+def file_server(url: str) -> tuple[str, str, int]:
+    """(scheme, host, port) of a server for files. Raises BadAddress where the text is no such address."""
+    where = _where(url, FILE_SERVERS, "one of a server for files, such as sftp://files.example")
+    parts = urlsplit(url.strip())
+    if parts.username is not None or parts.password is not None:
+        raise BadAddress(
+            explanation="The address holds a user name or password.", advice="Enter them in their own fields."
+        )
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise BadAddress(
+            explanation="The address goes on after the server's name.", advice="Enter the folder by itself."
+        )
+    return where
+
+
 def check_form(url: str, allow: Sequence[str] = ()) -> tuple[str, str, int]:
     """(scheme, host, port) of an address that may be used as far as its text tells. Raises BadAddress."""
     if missing := _PLACE.search(url):
@@ -93,7 +126,11 @@ def check_form(url: str, allow: Sequence[str] = ()) -> tuple[str, str, int]:
 
 
 def origin(url: str) -> tuple[str, str, int]:
-    """(scheme, host, port) of an absolute address. Raises BadAddress where it is none."""
+    """(scheme, host, port) of an absolute web address. Raises BadAddress where it is none."""
+    return _where(url, WEB, "a web address such as https://books.example")
+
+
+def _where(url: str, ports: Mapping[str, int], example: str) -> tuple[str, str, int]:
     text = url.strip()
     if any(character.isspace() or character in "\\\x00" for character in text):
         raise BadAddress(explanation="The address holds a space, a line break or a backslash.")
@@ -101,16 +138,16 @@ def origin(url: str) -> tuple[str, str, int]:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise BadAddress(explanation="The address is not a web address.") from error
+        raise BadAddress(explanation=f"The address is not {example}.") from error
     host = (parts.hostname or "").rstrip(".").lower()
-    if parts.scheme not in ("http", "https") or not host:
-        raise BadAddress(explanation="The address is not a web address such as https://books.example.")
-    return parts.scheme, host, port or (443 if parts.scheme == "https" else 80)
+    if parts.scheme not in ports or not host:
+        raise BadAddress(explanation=f"The address is not {example}.")
+    return parts.scheme, host, port or ports[parts.scheme]
 
 
 def is_allowed(where: tuple[str, str, int], allow: Sequence[str]) -> bool:
     """Whether the operator made an exception for this scheme, host and port."""
-    return any(where == origin(base) for base in allow)
+    return any(where == _where(base, WEB | FILE_SERVERS, "an address such as https://books.example") for base in allow)
 
 
 def public_ips(host: str, port: int) -> list[str]:

@@ -409,11 +409,14 @@ class Spool:
 
 
 def sweep_out(directory: Path, *, now: float) -> None:
-    """Remove the databases that nobody asked for during the last days."""
+    """Remove the databases that nobody asked for during the last days, and copies of files that a crash left."""
     for file in directory.glob("*.sqlite"):
         if now - file.stat().st_mtime > IDLE_SECONDS:
             for old in directory.glob(f"{file.name}*"):
                 old.unlink(missing_ok=True)
+    for copy in directory.glob("arriving-*"):
+        if now - copy.stat().st_mtime > IDLE_SECONDS:
+            copy.unlink(missing_ok=True)
 
 
 def _of(text: str) -> Any:

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from integrations.wire import files, filling, spool
+from integrations.wire import filling, spool
 from integrations.wire.errors import BadAddress, ContractBroken, TryLater
 from integrations.wire.files import send
+from integrations.wire.local import LocalFolder
 from integrations.wire.message import Request, json_of
+from integrations.wire.places import local
 
 TABLE = "key,item\n{},A\n"
 READER = """
@@ -21,8 +23,9 @@ import sys
 from pathlib import Path
 from integrations.wire.files import send
 from integrations.wire.message import Request, json_of
+from integrations.wire.places import local
 request = Request(method="READ", path=".", params={"pattern": "*.csv", "reading": '{"key": "key"}'})
-print(len(json_of(send(request, root=Path(sys.argv[1]), spool=Path(sys.argv[2])))["documents"]))
+print(len(json_of(send(request, at=local(Path(sys.argv[1])), spool=Path(sys.argv[2])))["documents"]))
 """
 
 
@@ -32,7 +35,7 @@ def ask(tmp_path):
 
     def ask(pattern="*.csv", *, method="READ", reading='{"key": "key"}', **params):
         request = Request(method=method, path=".", params={"pattern": pattern, "reading": reading, **params})
-        return json_of(send(request, root=tmp_path / "root", spool=tmp_path / "spool"))
+        return json_of(send(request, at=local(tmp_path / "root"), spool=tmp_path / "spool"))
 
     ask.root, ask.spool = tmp_path / "root", tmp_path / "spool"
     return ask
@@ -98,14 +101,14 @@ def test_an_empty_folder_is_an_empty_answer(ask):
 def test_a_file_that_may_not_be_opened_is_reported_and_the_others_go_on(ask, monkeypatch):
     put(ask.root, "a.csv", "1")
     put(ask.root, "b.csv", "2")
-    opened = files.Folder.open
+    opened = LocalFolder.open
 
     def no_right_to_a(folder, file):
         if file.path == "a.csv":
             raise PermissionError(13, "Permission denied")
         return opened(folder, file)
 
-    monkeypatch.setattr(files.Folder, "open", no_right_to_a)
+    monkeypatch.setattr(LocalFolder, "open", no_right_to_a)
     answer = ask()
     assert [problem["what"] for problem in answer["problems"]] == ["The file cannot be opened: Permission denied."]
     assert keys(answer) == ["2"]

@@ -14,6 +14,7 @@ import json, resource, sys
 from pathlib import Path
 from integrations.wire.files import send
 from integrations.wire.message import Request, json_of
+from integrations.wire.places import local
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
@@ -21,13 +22,13 @@ def peak():
 root, spool = Path(sys.argv[1]), Path(sys.argv[2])
 before, documents, rows, params = peak(), 0, 0, {"pattern": "*.csv", "reading": '{"key": "number"}'}
 for page in range(40):
-    answer = json_of(send(Request(method="READ", path=".", params=params), root=root, spool=spool))
+    answer = json_of(send(Request(method="READ", path=".", params=params), at=local(root), spool=spool))
     documents += len(answer["documents"])
     rows += sum(len(document["rows"]) for document in answer["documents"])
     params["page"] = answer["next"]
 grouping = {"grouping": '{"by": "item", "take": ["item", "name"]}'}
 del params["page"]
-groups = json_of(send(Request(method="READ", path=".", params={**params, **grouping}), root=root, spool=spool))
+groups = json_of(send(Request(method="READ", path=".", params={**params, **grouping}), at=local(root), spool=spool))
 print(json.dumps([peak() - before, documents, rows, answer["next"] is not None, len(groups["groups"])]))
 """
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies
 
 from integrations.wire.files import send
 from integrations.wire.message import Request, json_of
+from integrations.wire.places import local
 
 HEADER = "key,item,name,quantity\n"
 NAMES = ["MUG", '"MUG, BLUE"', '"TWO\nLINES"', 'NAIL 5"', '"A ""B"""', ""]
@@ -45,7 +46,7 @@ def test_a_document_comes_with_all_its_rows_or_not_at_all(file):
         root = Path(folder)
         (root / "a.csv").write_bytes(text.encode("latin-1"))
         params = {"pattern": "*.csv", "reading": '{"key": "key"}'}
-        answer = json_of(send(Request(method="READ", path=".", params=params), root=root, spool=root / "spool"))
+        answer = json_of(send(Request(method="READ", path=".", params=params), at=local(root), spool=root / "spool"))
     for document in answer["documents"]:
         assert len(document["rows"]) == sizes[document["key"]], (document, answer["problems"])
     if len(answer["documents"]) < len(sizes):

@@ -14,6 +14,7 @@ from integrations.connectors.files.connector import CONNECTOR
 from integrations.wire import files
 from integrations.wire.connector import Company
 from integrations.wire.message import Request, json_of
+from integrations.wire.places import local
 from integrations.wire.site import Site
 from integrations.wire.stream import FETCHED, Cursor, Page, Problem
 
@@ -70,7 +71,7 @@ class Inbox:
     def pages(self, stream_name: str, *, mark: str | None = None) -> Iterator[Page]:
         cursor = Cursor(mark=mark)
         while True:
-            answer = files.send(self.request(stream_name, cursor), root=self.root, spool=self.spool)
+            answer = files.send(self.request(stream_name, cursor), at=local(self.root), spool=self.spool)
             page = CONNECTOR.dialect.read(CONNECTOR.stream(stream_name), cursor, answer, self.site)
             yield page
             if page.next is None:
@@ -88,16 +89,16 @@ class Inbox:
 
     def left_out(self) -> dict[str, int]:
         """How many rows of the first file were left out, by reason."""
-        answer = json_of(files.send(self.request("invoice"), root=self.root, spool=self.spool))
+        answer = json_of(files.send(self.request("invoice"), at=local(self.root), spool=self.spool))
         return dict(answer["files"][0]["left_out"])
 
     def company(self) -> Company:
-        answer = files.send(CONNECTOR.dialect.whoami(self.site), root=self.root, spool=self.spool)
+        answer = files.send(CONNECTOR.dialect.whoami(self.site), at=local(self.root), spool=self.spool)
         return CONNECTOR.dialect.company(answer, self.site)
 
     def fetch(self, stream_name: str, *ids: str) -> list[Record]:
         stream, dialect, site = CONNECTOR.stream(stream_name), CONNECTOR.dialect, self.site
-        answer = files.send(dialect.fetch(stream, ids, site), root=self.root, spool=self.spool)
+        answer = files.send(dialect.fetch(stream, ids, site), at=local(self.root), spool=self.spool)
         return [stream.shape.read(raw) for raw in dialect.read(stream, FETCHED, answer, site).raws]
 
 

@@ -9,6 +9,7 @@ from integrations.connectors.files.layout import plain
 from integrations.connectors.files.ready import ONLINE_RETAIL
 from integrations.wire import files
 from integrations.wire.errors import TryLater
+from integrations.wire.places import local
 
 from .conftest import HEADER
 
@@ -134,7 +135,7 @@ def test_reading_goes_on_after_the_deadline_where_it_stopped(inbox):
         inbox.put(f"{number}.csv", HEADER + doc(number), age=100 - number)
     request = inbox.request("invoice")
     with pytest.raises(TryLater) as later:
-        files.send(request, root=inbox.root, spool=inbox.spool, deadline=0.0)
+        files.send(request, at=local(inbox.root), spool=inbox.spool, deadline=0.0)
     assert later.value.retry_after == 0
     assert inbox.sweep().keys == ["0", "1", "2"]
 

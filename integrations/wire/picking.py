@@ -1,0 +1,67 @@
+"""Picking up: files whose content is kept are moved out of the way or removed, as set; a file is never lost.
+
+PICK_UP <folder>  params: pattern, reading, edition (as for READ), marks (JSON list: what each stream has kept),
+                  how ("move" or "delete"), leave (JSON list of paths)
+
+A file is touched only where every stream has kept the very content that stands there now. It is moved first and looked
+at again, so that one that was replaced in that moment goes back unread; only then is it removed, if it is to be.
+A crash anywhere leaves it where it was or in the folder for what was picked up.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from .folders import File, Folder, RenameRefused
+from .message import Request
+from .spool import Spool
+
+PICKED_UP = "processed"
+"""The folder, below that of the files, for what was picked up."""
+
+
+def pick_up(request: Request, folder: Folder, rows: Spool) -> dict[str, Any]:
+    """Answers {"picked_up": [paths], "left": [paths]}; nothing where what was kept is not known here any more."""
+    marks = msgspec.json.decode(request.params["marks"], type=list[str])
+    left = msgspec.json.decode(request.params.get("leave", "[]"), type=set[str])
+    picked: list[str] = []
+    if not marks or not all(rows.knows(mark) for mark in marks):
+        return {"picked_up": picked, "left": []}
+    kept = set.intersection(*({(file["path"], file["digest"]) for file in rows.files(mark)} for mark in marks))
+    left |= {trouble.path for mark in marks for trouble in rows.troubles(mark, fresh=None)}
+    for path, digest in sorted(kept):
+        file = None if path in left else folder.look(path)
+        if file is None:
+            continue
+        if rows.digest_of(path, stamp=file.stamp) == digest and _move(folder, file, digest, request.params["how"]):
+            picked.append(path)
+        else:
+            left.add(path)
+    return {"picked_up": picked, "left": sorted(left)}
+
+
+def _move(folder: Folder, file: File, digest: str, how: str) -> bool:
+    """Move a file away; False where it was replaced in that moment, and stands where it stood."""
+    inner, _, name = file.path.rpartition("/")
+    away = "/".join(filter(None, (PICKED_UP, inner)))
+    folder.make(PICKED_UP)
+    if inner:
+        folder.make(away)
+    there = f"{away}/{name}"
+    if folder.look(there) is not None:
+        there = f"{away}/{digest[:12]}-{name}"
+        folder.remove(there)  # the same content, left by an earlier try
+    try:
+        folder.rename(file.path, there)
+    except RenameRefused:
+        return False
+    moved = folder.look(there)
+    if moved is None or (moved.size, moved.modified) != (file.size, file.modified):
+        if folder.look(file.path) is None:
+            folder.rename(there, file.path)
+        return False
+    if how == "delete":
+        folder.remove(there)
+    return True
