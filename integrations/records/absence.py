@@ -42,7 +42,8 @@ def confirm(stream: Stream, connection: Connection, *, until: datetime, told: Ca
     for start in range(0, len(missing), facts.fetch_batch):
         check_time(until)
         asked_at, ids = timezone.now(), missing[start : start + facts.fetch_batch]
-        answer = line.send(connection, kind.dialect.fetch(facts, ids, site), before=stream.leased_until)
+        request = kind.dialect.fetch(facts, ids, site)
+        answer = line.send(connection, request, before=stream.leased_until, not_before=stream.sweep_started_at)
         if isinstance(answer, Pending):
             raise after(answer.after, f"{connection} has not answered yet")
         with line.heard(connection):
@@ -51,7 +52,8 @@ def confirm(stream: Stream, connection: Connection, *, until: datetime, told: Ca
         gone = [Gone(external_id=name, how="deleted") for name in ids if name not in there]
         with transaction.atomic():
             stream.renew(seconds=LEASE)
-            kept = keep(stream, Page(raws=page.raws, gone=[*page.gone, *gone]), facts=facts, read_at=asked_at)
+            confirmed = Page(raws=page.raws, gone=[*page.gone, *gone])
+            kept = keep(stream, confirmed, facts=facts, read_at=answer.asked_at or asked_at)
         told(kept)
 
 

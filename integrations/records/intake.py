@@ -65,35 +65,40 @@ def _sweep(
     full: bool,
     told: Callable[[Kept], None],
 ) -> None:
-    kind, site = connector(connection.connector), site_of(connection)
-    facts = kind.stream(stream.object)
+    facts = connector(connection.connector).stream(stream.object)
     with transaction.atomic():
         _begin(stream, facts_edition=facts.shape.edition, full=full, since=since)
+    whole = stream.listed or _list(stream, connection, until=until, told=told)
+    if stream.sweep_full and facts.full_list:
+        absence.confirm(stream, connection, until=until, told=told)
+    with transaction.atomic():
+        stream.hold()
+        if (stream.sweep_full or whole) and stream.sweep_started_at is not None:
+            issues.solve_unmet("unreadable", connection=connection, object=stream.object, since=stream.sweep_started_at)
+        _end(stream)
+
+
+def _list(stream: Stream, connection: Connection, *, until: datetime, told: Callable[[Kept], None]) -> bool:
+    """Keep page after page to the last; gives whether they told everything although less may have been asked for."""
+    kind, site = connector(connection.connector), site_of(connection)
+    facts = kind.stream(stream.object)
     while True:
         check_time(until)
         cursor = Cursor(mark=None if stream.sweep_full else stream.mark or None, page=stream.page or None)
         asked_at = timezone.now()
         request = kind.dialect.ask(facts, cursor, site)
-        answer = line.send(connection, request, before=stream.leased_until)
+        answer = line.send(connection, request, before=stream.leased_until, not_before=stream.sweep_started_at)
         if isinstance(answer, Pending):
             raise after(answer.after, f"{connection} has not answered yet")
         with line.heard(connection):
             page = kind.dialect.read(facts, cursor, answer, site)
         with transaction.atomic():
             stream.renew(seconds=LEASE)
-            kept = keep(stream, page, facts=facts, read_at=asked_at)
-            if page.next is not None:
-                _turn(stream, page)
+            kept = keep(stream, page, facts=facts, read_at=answer.asked_at or asked_at)
+            _turn(stream, page, then_confirm=stream.sweep_full and facts.full_list)
         told(kept)
         if page.next is None:
-            break
-    if stream.sweep_full and facts.full_list:
-        absence.confirm(stream, connection, until=until, told=told)
-    with transaction.atomic():
-        stream.hold()
-        if (stream.sweep_full or page.whole) and stream.sweep_started_at is not None:
-            issues.solve_unmet("unreadable", connection=connection, object=stream.object, since=stream.sweep_started_at)
-        _end(stream, page)
+            return page.whole
 
 
 def _begin(stream: Stream, *, facts_edition: int, full: bool, since: datetime) -> None:
@@ -104,21 +109,24 @@ def _begin(stream: Stream, *, facts_edition: int, full: bool, since: datetime) -
     if stream.sweep_started_at is not None and (stream.sweep_full or not wants_full):
         return
     stream.sweep, stream.sweep_full, stream.sweep_started_at = stream.sweep + 1, wants_full, timezone.now()
-    stream.page, stream.next_mark, stream.edition = "", "", facts_edition
+    stream.page, stream.next_mark, stream.listed, stream.edition = "", "", False, facts_edition
     _save(stream)
 
 
-def _turn(stream: Stream, page: Page) -> None:
+def _turn(stream: Stream, page: Page, *, then_confirm: bool) -> None:
     """The page token moves each page; the first page's mark waits for the end of the sweep."""
     stream.next_mark = stream.next_mark or page.mark or ""
     stream.page = page.next or ""
-    _save(stream)
+    if page.next is None:  # what ends the sweep is written with its end, unless something is to be asked before
+        stream.listed = then_confirm
+    if page.next is not None or then_confirm:
+        _save(stream)
 
 
-def _end(stream: Stream, last: Page) -> None:
+def _end(stream: Stream) -> None:
     """The sweep is complete: from now on only what changed since it began is asked for."""
-    stream.mark = stream.next_mark or last.mark or stream.mark
-    stream.page, stream.next_mark = "", ""
+    stream.mark = stream.next_mark or stream.mark
+    stream.page, stream.next_mark, stream.listed = "", "", False
     stream.swept_at, stream.sweep_started_at = stream.sweep_started_at, None
     if stream.sweep_full:
         stream.fully_swept_at = stream.swept_at
@@ -128,7 +136,8 @@ def _end(stream: Stream, last: Page) -> None:
 def _save(stream: Stream) -> None:
     stream.save(
         update_fields=(
-            "sweep", "sweep_full", "sweep_started_at", "page", "next_mark", "edition", "mark", "swept_at", "fully_swept_at",
+            "sweep", "sweep_full", "sweep_started_at", "page", "next_mark", "listed", "edition", "mark",
+            "swept_at", "fully_swept_at",
         )
     )  # fmt: skip
 

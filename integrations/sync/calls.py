@@ -1,9 +1,10 @@
 """Calls: what we mean, and exactly what is sent, are committed before anything goes; what came back is kept as it came.
 
     prepared ──send──▶ sent ──▶ answered ──settle──▶ settled
-        ▲               │
-        └─ never left ──┤
-                        └─ no answer ──▶ lost ──look up──▶ settled, or sent again exactly as it was
+        ▲               │ │         ▲
+        │               │ └─ later ─┴─ waiting: asked for again, in whichever slice, and never sent anew
+        └─ never left ──┤                 │
+                        └─ no answer ─────┴──▶ lost ──look up──▶ settled, or sent again exactly as it was
 
 A lost call is never composed anew: until a look-up at the vendor says what became of it, its intents are unknown, and
 "it is not there" is concluded only after the longest time for which the vendor may still be at work.
@@ -12,7 +13,7 @@ A lost call is never composed anew: until a look-up at the vendor says what beca
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
@@ -23,6 +24,7 @@ from django.utils import timezone
 
 from integrations.canonical import codec
 from integrations.connections import line
+from integrations.connections.models import Connection
 from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
 from integrations.crosswalk import who
@@ -31,7 +33,7 @@ from integrations.records.models import Record, Stream
 from integrations.sync.lines import with_line_ids
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
 from integrations.wire.connector import Write
-from integrations.wire.errors import Refused, ShapeError, VendorError
+from integrations.wire.errors import Refused, ShapeError, TryLater, VendorError
 from integrations.wire.message import Answer, Pending, Request
 from integrations.wire.stream import Operation
 from integrations.wire.stream import Stream as Facts
@@ -42,10 +44,11 @@ from plumbing.slices import NotNow, after
 MARGIN = 60
 # The vendor refused a batch as a whole: its records go one by one, so that one cannot stop the others.
 ALONE = "alone"
+MOST_WAITING = 100  # calls of a run whose answers come later, before it waits for one of them
 IN_OTHER_HANDS = 2  # seconds until a run looks again at what another worker is just doing
 SECRET_HEADERS = ("set-cookie", "www-authenticate", "authorization")
 ENDED = (Run.State.DONE, Run.State.FAILED, Run.State.CANCELLED)
-UNSETTLED = (Call.State.PREPARED, Call.State.SENT, Call.State.ANSWERED, Call.State.LOST)
+UNSETTLED = (Call.State.PREPARED, Call.State.SENT, Call.State.WAITING, Call.State.ANSWERED, Call.State.LOST)
 
 
 class Unfit(Exception):
@@ -114,10 +117,9 @@ def next_step(run: Run) -> Call | None:
 
 
 def send(run: Run, call: Call) -> None:
-    """Send a prepared call: its answer is kept, or it is lost on the way.
+    """Send a prepared call: its answer is kept, or comes later, or the call is lost on the way.
 
-    Raises VendorError, the call still prepared, where the vendor is known not to have seen it; NotNow where the vendor
-    will answer later.
+    Raises VendorError, the call still prepared, where the vendor is known not to have seen it.
     """
     with transaction.atomic():
         # Who cancels the run changes its row first as well: either that came before, or this call still goes.
@@ -127,17 +129,54 @@ def send(run: Run, call: Call) -> None:
         quiet_at = now + timedelta(seconds=_settle_seconds(call.run.flow))
         move(call, (Call.State.PREPARED,), Call.State.SENT, sent_at=now, sends=call.sends + 1, quiet_at=quiet_at)
         several = _intents(call).update(state=Intent.State.SENT) > 1
+    _hear(run, call, lambda: line.send(_target(call), request_of(call), before=run.leased_until, batch=several))
+
+
+def ask_again(run: Run, call: Call) -> None:
+    """Ask for the answer that a call waits for. Raises VendorError where nobody can be asked; then it waits on."""
+    with transaction.atomic():
+        run.renew(seconds=call.timeout + MARGIN)
+        run.check_wanted()
+    _hear(run, call, lambda: line.collect(_target(call), request_of(call), before=run.leased_until))
+
+
+def pick_up(run: Run, call: Call) -> None:
+    """Find out how far a call came whose worker ended while it was sending: it waits, never left, or is lost."""
+    with transaction.atomic():
+        run.hold()
+        if line.is_outstanding(_target(call), request_of(call)):
+            move(call, (Call.State.SENT,), Call.State.WAITING, ask_at=timezone.now())
+        elif line.take_back(_target(call), request_of(call)):
+            _back_to_prepared(call, "the vendor had not fetched it yet")
+        else:
+            _lose(call, "the worker that sent it ended before the answer was kept")
+        _withdraw_if_ended(call)
+
+
+def _hear(run: Run, call: Call, ask: Callable[[], Answer | Pending]) -> None:
+    """Write down what came of asking the vendor, whatever it is."""
     try:
-        answer = line.send(call.run.flow.target, request_of(call), before=run.leased_until, batch=several)
+        answer = ask()
     except VendorError as error:
         if error.may_have_acted:
-            lose(run, call, error.words)
+            lose(run, call, error.words or error.explanation)
             return
-        back_to_prepared(run, call, error.words)
+        if call.state == Call.State.SENT or isinstance(error, TryLater):
+            back_to_prepared(run, call, error.words)
         raise
     if isinstance(answer, Pending):
-        raise after(answer.after, "the vendor has not fetched or finished the request yet")
-    keep_answer(run, call, answer)
+        wait(run, call, answer)
+    else:
+        keep_answer(run, call, answer)
+
+
+def wait(run: Run, call: Call, pending: Pending) -> None:
+    """The vendor has not fetched or not finished it: the answer is asked for later, in whichever slice."""
+    with transaction.atomic():
+        run.hold()
+        ask_at = timezone.now() + timedelta(seconds=pending.after)
+        move(call, (Call.State.SENT, Call.State.WAITING), Call.State.WAITING, ask_at=ask_at)
+        _withdraw_if_ended(call)
 
 
 def keep_answer(run: Run, call: Call, answer: Answer) -> None:
@@ -146,8 +185,9 @@ def keep_answer(run: Run, call: Call, answer: Answer) -> None:
         run.hold()
         move(
             call,
-            (Call.State.SENT, Call.State.LOST),
+            (Call.State.SENT, Call.State.WAITING, Call.State.LOST),
             Call.State.ANSWERED,
+            sent_at=answer.asked_at or call.sent_at,
             answered_at=answer.received_at,
             status=answer.status,
             answer_headers={name: text for name, text in answer.headers.items() if name.lower() not in SECRET_HEADERS},
@@ -159,37 +199,67 @@ def lose(run: Run, call: Call, words: str) -> None:
     """The call went, and nobody knows what became of it: its intents are unknown until a look-up tells."""
     with transaction.atomic():
         run.hold()
-        move(call, (Call.State.SENT, Call.State.ANSWERED), Call.State.LOST, words=words)
-        _intents(call).update(state=Intent.State.UNKNOWN)
+        _lose(call, words)
+
+
+def _lose(call: Call, words: str) -> None:
+    line.forget(_target(call), request_of(call))
+    quiet_at = call.quiet_at
+    if call.state == Call.State.WAITING:  # however long ago it was sent, the vendor was at it till now
+        quiet_at = timezone.now() + timedelta(seconds=_settle_seconds(call.run.flow))
+    before = (Call.State.SENT, Call.State.WAITING, Call.State.ANSWERED)
+    move(call, before, Call.State.LOST, words=words, quiet_at=quiet_at)
+    _intents(call).update(state=Intent.State.UNKNOWN)
 
 
 def back_to_prepared(run: Run, call: Call, words: str) -> None:
     """The vendor is known to have done nothing: the same call may go again."""
     with transaction.atomic():
         run.hold()
-        move(call, (Call.State.SENT, Call.State.ANSWERED, Call.State.LOST), Call.State.PREPARED, words=words)
-        _intents(call).update(state=Intent.State.READY)
+        _back_to_prepared(call, words)
+
+
+def _back_to_prepared(call: Call, words: str) -> None:
+    line.forget(_target(call), request_of(call))
+    before = (Call.State.SENT, Call.State.WAITING, Call.State.ANSWERED, Call.State.LOST)
+    move(call, before, Call.State.PREPARED, words=words)
+    _intents(call).update(state=Intent.State.READY)
+
+
+def _withdraw_if_ended(call: Call) -> None:
+    """A run that was ended while its call was being handed over takes it back, if it still can."""
+    if Run.objects.filter(pk=call.run_id, state__in=ENDED).exists():
+        withdraw(call.run)
 
 
 def withdraw(run: Run) -> None:
-    """Take back what an ended run had prepared and not sent: its records are decided anew by the next.
+    """Take back what an ended run had prepared and what no vendor has fetched: the next run decides it anew.
 
     Inside a transaction that has changed the run's row. What is half done stays: it has to be brought to its end.
     """
-    prepared = Call.objects.filter(run=run, purpose=Call.Purpose.WRITE, state=Call.State.PREPARED)
-    withdrawn = list(prepared.select_for_update().values_list("pk", flat=True))
+    early = (Call.State.PREPARED, Call.State.WAITING)
+    ours = Call.objects.filter(run=run, purpose=Call.Purpose.WRITE, state__in=early).select_for_update()
+    withdrawn = [
+        call.pk
+        for call in ours
+        if call.state == Call.State.PREPARED or line.take_back(run.flow.target, request_of(call))
+    ]
     carried = CallIntent.objects.filter(call__in=withdrawn).values("intent")
     dropped = Intent.objects.filter(pk__in=carried, step=1, settled_at=None)
     Item.objects.filter(pk__in=dropped.values("item"), state=Item.State.APPLYING).update(state=Item.State.PLANNED)
+    Intent.objects.filter(pk__in=carried, step__gt=1, settled_at=None).update(state=Intent.State.READY)
     dropped.update(state=Intent.State.DROPPED, settled_at=timezone.now())
     Call.objects.filter(pk__in=withdrawn).update(state=Call.State.SETTLED, words="withdrawn before it was sent")
 
 
 def move(call: Call, before: Sequence[str], to: str, **changes: Any) -> None:
     """Move a call on, once: raises NotNow where another worker has moved it already. Inside a transaction."""
-    if not Call.objects.filter(pk=call.pk, state__in=before).update(state=to, **changes):
+    # The number of sendings tells a worker that comes back late from the one that has sent the call again since.
+    standing = Call.objects.filter(pk=call.pk, state__in=before, sends=call.sends)
+    changes = {"state": to, "ask_at": None, **changes}
+    if not standing.update(**changes):
         raise after(IN_OTHER_HANDS, "another worker is at a call that this run has to wait for")
-    for name, value in {"state": to, **changes}.items():
+    for name, value in changes.items():
         setattr(call, name, value)
 
 
@@ -199,10 +269,12 @@ def left_behind(run: Run) -> Call | None:
 
     Those of another run count only once that run has ended: else its own worker takes them up.
     """
-    ripe = ~Q(state=Call.State.LOST) | Q(quiet_at__lte=timezone.now())
+    now = timezone.now()
+    is_quiet = ~Q(state=Call.State.LOST) | Q(quiet_at__lte=now)
+    is_due = Q(ask_at=None) | Q(ask_at__lte=now)
     call = (
         _unsettled(run)
-        .filter(ripe)
+        .filter(is_quiet, is_due)
         .select_related("run__flow__source", "run__flow__target", "run__flow__mapping")
         .first()
     )
@@ -212,14 +284,33 @@ def left_behind(run: Run) -> Call | None:
 
 
 @transaction.atomic
-def wait_for_the_lost(run: Run) -> None:
-    """Raises NotNow while a lost call of this run may still take effect at the vendor."""
-    lost = _unsettled(run).filter(run=run).order_by("quiet_at").first()
-    if lost is not None:
-        raise NotNow(
-            lost.quiet_at or timezone.now(),
-            "an answer was lost; it is looked up when the vendor can no longer be at it",
-        )
+def many_wait(run: Run) -> bool:
+    """Whether so many calls of the run wait for their answers that no more are to be sent."""
+    return _unsettled(run).filter(run=run, state=Call.State.WAITING)[MOST_WAITING - 1 : MOST_WAITING].exists()
+
+
+def look_at_once(run: Run) -> None:
+    """Something came that the run may be waiting for: its calls are due now. Inside a transaction."""
+    _unsettled(run).filter(run=run).update(ask_at=None)
+
+
+@transaction.atomic
+def wait_for_answers(run: Run) -> None:
+    """Raises NotNow while a call of this run waits for its answer, or is lost and may still take effect."""
+    ours = _unsettled(run).filter(run=run, state__in=(Call.State.WAITING, Call.State.LOST))
+    due = [
+        (max(filter(None, (ask_at, quiet_at if state == Call.State.LOST else None)), default=timezone.now()), state)
+        for state, ask_at, quiet_at in ours.values_list("state", "ask_at", "quiet_at")
+    ]
+    if due:
+        at, state = min(due)
+        raise NotNow(at, WHY[state])
+
+
+WHY: dict[str, str] = {
+    Call.State.WAITING: "the vendor has not fetched or finished a request yet",
+    Call.State.LOST: "an answer was lost; it is looked up when the vendor can no longer be at it",
+}
 
 
 def _unsettled(run: Run) -> QuerySet[Call]:
@@ -233,24 +324,46 @@ def _unsettled(run: Run) -> QuerySet[Call]:
     ).order_by("pk")
 
 
-def look_up(run: Run, call: Call) -> Answer:
-    """Ask the vendor whether a lost call was done; the question and its answer are kept as a call of their own."""
+def look_up(run: Run, call: Call) -> Answer | None:
+    """Ask the vendor whether a lost call was done; None where the answer comes later.
+
+    The question and its answer are kept as a call of their own.
+    """
     flow = call.run.flow
     writes = writes_of(flow, intents_of(call))
     request = connector(flow.target.connector).dialect.look_up(facts_of(flow), writes, site_of(flow.target))
-    question = _new_call(call.run, request, purpose=Call.Purpose.LOOK_UP, key=call.key, step=call.step)
-    question.state, question.sent_at, question.sends = Call.State.SENT, timezone.now(), 1
     with transaction.atomic():
         run.renew(seconds=request.timeout + MARGIN)
         run.check_wanted()
+        question = _question(call, request)
         question.save()
-    answer = line.send(flow.target, request, before=run.leased_until, batch=True)
+    answer = line.send(flow.target, request, before=run.leased_until, batch=True, not_before=call.quiet_at)
     if isinstance(answer, Pending):
-        raise after(answer.after, "the vendor has not answered the look-up yet")
+        wait(run, question, answer)
+        with transaction.atomic():
+            move(call, (Call.State.LOST,), Call.State.LOST, ask_at=question.ask_at)
+        return None
     keep_answer(run, question, answer)
     with transaction.atomic():
         Call.objects.filter(pk=question.pk).update(state=Call.State.SETTLED)
     return answer
+
+
+def _question(call: Call, request: Request) -> Call:
+    """The look-up of a lost call: the one that was begun since it was lost, or a new one."""
+    begun = Call.objects.filter(
+        purpose=Call.Purpose.LOOK_UP,
+        run=call.run_id,
+        key=call.key,
+        step=call.step,
+        state__in=(Call.State.SENT, Call.State.WAITING),
+        sent_at__gte=call.quiet_at or timezone.now(),
+    )
+    question = begun.first()
+    if question is None:
+        question = _new_call(call.run, request, purpose=Call.Purpose.LOOK_UP, key=call.key, step=call.step)
+        question.state, question.sent_at, question.sends = Call.State.SENT, timezone.now(), 1
+    return question
 
 
 def request_of(call: Call) -> Request:
@@ -431,6 +544,10 @@ def _new_call(run: Run, request: Request, *, purpose: str, key: str, step: int) 
         body=request.body.decode(),
         timeout=request.timeout,
     )
+
+
+def _target(call: Call) -> Connection:
+    return call.run.flow.target
 
 
 def _intents(call: Call) -> QuerySet[Intent]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from integrations.connections.models import Connection
@@ -49,17 +49,19 @@ def take_due_runs() -> list[tuple[UUID, UUID]]:
     _wake_reconnected()
     now = timezone.now()
     asleep = Q(state__in=(Run.State.QUEUED, Run.State.RUNNING), wake_at__lte=now)
+    on_its_way = Q(handed_at__gte=F("wake_at"), handed_at__gt=now - HAND_OUT_AGAIN)
     abandoned = Q(state=Run.State.RUNNING, wake_at=None, leased_until__lte=now)
     free = Q(leased_until=None) | Q(leased_until__lte=now)
     with dispatch():
         due = (
             Run.everywhere.filter(asleep | abandoned)
             .filter(free)
+            .exclude(on_its_way)
             .order_by("wake_at")
             .select_for_update(skip_locked=True)
         )
         rows = list(due.values_list("tenant_id", "id")[:MOST])
-        Run.everywhere.filter(id__in=[run for _, run in rows]).update(wake_at=now + HAND_OUT_AGAIN)
+        Run.everywhere.filter(id__in=[run for _, run in rows]).update(handed_at=now)
     return rows
 
 

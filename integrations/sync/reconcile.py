@@ -15,6 +15,8 @@ from uuid import UUID
 
 import msgspec
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
 
 from integrations.connections import line
 from integrations.connections.models import Connection
@@ -34,7 +36,7 @@ PAGE = 500
 LEASE = 180  # seconds
 SHOWN = 50  # differences that are listed one by one
 COUNTS = ("source_count", "target_count", "differing", "differences")
-SO_FAR = "so_far"  # the last item that was taken in, while a run is being added up
+SO_FAR = "so_far"  # where a run stands while it is being added up
 
 
 @dataclass
@@ -101,29 +103,62 @@ def of_run(run: Run, *, until: datetime) -> Totals:
     How far it came is kept with the run, so that it goes on there in the next slice. Raises NotNow at the end of this
     one, LeaseLost, and VendorError.
     """
-    items = Item.objects.filter(run=run, state__in=(Item.State.APPLIED, Item.State.SKIPPED))
+    items = _newest(Item.objects.filter(run=run, state__in=(Item.State.APPLIED, Item.State.SKIPPED)))
     items = items.exclude(reason__in=NOT_THERE).order_by("pk")
-    totals, last = Totals.from_json(run.totals), run.totals.get(SO_FAR)
+    so_far = _begun(run)
+    totals = Totals.from_json(run.totals)
     while True:
         check_time(until)
         with transaction.atomic():
             run.renew(seconds=LEASE)
-            page = list((items.filter(pk__gt=last) if last else items).values_list("pk", "record_id")[:PAGE])
+            rest = items.filter(pk__gt=so_far.last) if so_far.last else items
+            page = list(rest.values_list("pk", "record_id")[:PAGE])
         if not page:
             return totals
-        _add(totals, run.flow, [record for _, record in page], before=lambda: run.leased_until)
-        last = str(page[-1][0])
-        with transaction.atomic():
-            run.hold()
-            run.totals = totals.as_json() | {SO_FAR: last}
-            run.save(update_fields=("totals",))
+        try:
+            for number in _add(
+                totals, run.flow, [record for _, record in page], lambda: run.leased_until, so_far.since
+            ):
+                so_far.last = str(page[number - 1][0])
+                check_time(until)
+        finally:  # also where an answer comes later: those that came need not be asked for again
+            _keep(run, totals, so_far)
+
+
+@dataclass(kw_only=True)
+class _SoFar:
+    """How far a run has been added up: the last item that is in, the newest there was, and since when its target is asked."""
+
+    last: str = ""
+    newest: str
+    since: datetime
+
+
+def _begun(run: Run) -> _SoFar:
+    """Where to go on with adding up: at the beginning, if something was done since it began."""
+    with transaction.atomic():
+        newest = str(Item.objects.filter(run=run).order_by("pk").values_list("pk", flat=True).last() or "")
+    if SO_FAR in run.totals:
+        so_far = msgspec.convert(run.totals[SO_FAR], _SoFar)
+        if so_far.newest == newest:
+            return so_far
+    run.totals = {}
+    return _SoFar(newest=newest, since=timezone.now())
+
+
+def _keep(run: Run, totals: Totals, so_far: _SoFar) -> None:
+    with transaction.atomic():
+        run.hold()
+        run.totals = totals.as_json() | {SO_FAR: msgspec.to_builtins(so_far)}
+        run.save(update_fields=("totals",))
 
 
 def of_flow(flow: Flow, *, before: Callable[[], datetime | None]) -> Totals:
     """The totals over everything that the flow has ever brought to the target and that lives at the source."""
-    totals = Totals()
+    totals, since = Totals(), timezone.now()
     for ids in _everything(flow):
-        _add(totals, flow, ids, before=before)
+        for _ in _add(totals, flow, ids, before, since):
+            pass
     return totals
 
 
@@ -131,40 +166,71 @@ def of_flow(flow: Flow, *, before: Callable[[], datetime | None]) -> Totals:
 NOT_THERE = ("not_wanted", "gone_before", "no_creates", "gone_left", "void_already")
 
 
+def _newest(items: QuerySet[Item]) -> QuerySet[Item]:
+    """Of several items of one record and flow, the one that was decided last."""
+    later = Item.objects.filter(flow=OuterRef("flow"), record=OuterRef("record"), pk__gt=OuterRef("pk"))
+    return items.filter(~Exists(later.exclude(state=Item.State.PREVIEWED)))
+
+
 def _everything(flow: Flow) -> Iterator[list[UUID]]:
-    with transaction.atomic():
-        left_out = set(
-            Item.objects.filter(flow=flow, state=Item.State.SKIPPED, reason__in=NOT_THERE).values_list(
-                "record_id", flat=True
-            )
-        )
+    """Pages of the records that live at the source and that were not rightly left out when they were decided last."""
+    left_out = _newest(Item.objects.filter(flow=flow, state=Item.State.SKIPPED, reason__in=NOT_THERE))
+    rows = Record.objects.filter(connection=flow.source_id, object=flow.source_object, state=Record.State.LIVE).exclude(
+        pk__in=left_out.values("record")
+    )
     after_no = 0
     while True:
-        rows = Record.objects.filter(connection=flow.source_id, object=flow.source_object, feed_no__gt=after_no)
         with transaction.atomic():
-            page = list(rows.order_by("feed_no").values_list("pk", "feed_no", "state")[:PAGE])
+            page = list(rows.filter(feed_no__gt=after_no).order_by("feed_no").values_list("pk", "feed_no")[:PAGE])
         if not page:
             return
         after_no = page[-1][1]
-        yield [pk for pk, _, state in page if pk not in left_out and state == Record.State.LIVE]
+        yield [pk for pk, _ in page]
 
 
-def _add(totals: Totals, flow: Flow, ids: Sequence[UUID], *, before: Callable[[], datetime | None]) -> None:
-    """Take a page of records into the totals, the target asked afresh for each of them."""
+def _add(
+    totals: Totals, flow: Flow, ids: Sequence[UUID], before: Callable[[], datetime | None], since: datetime
+) -> Iterator[int]:
+    """Take a page of records into the totals, the target asked afresh for each; gives how many are in after each answer."""
     source_total = connector(flow.source.connector).stream(flow.source_object).total
     target = connector(flow.target.connector).stream(flow.target_object)
     with transaction.atomic():
-        records = list(Record.objects.filter(pk__in=ids).order_by("feed_no"))
-        names = _target_names(flow, records)
-    standing = _ask(flow.target, target, list(names.values()), before)
+        found = Record.objects.in_bulk(ids)
+        names = _target_names(flow, list(found.values()))
+    number = 0
+    for records in _askable([found[pk] for pk in ids], names, target.fetch_batch):
+        standing = _ask(
+            flow.target,
+            target,
+            [names[each.external_id] for each in records if each.external_id in names],
+            before=before(),
+            since=since,
+        )
+        for record in records:
+            target_id = names.get(record.external_id)
+            raw = standing.get(target_id or "")
+            theirs = None if raw is None else _amount(target.total, raw)
+            if record.state == Record.State.LIVE:
+                totals.note(record, target_id, _amount(source_total, exact(record.raw)), theirs)
+            elif theirs:  # what is gone at the source may stand there at zero, or not at all
+                totals.note(record, target_id, Decimal(0), theirs)
+        number += len(records)
+        yield number
+
+
+def _askable(records: Sequence[Record], names: Mapping[str, str], at_once: int) -> Iterator[list[Record]]:
+    """The records in pieces of which the target can tell in one answer."""
+    piece: list[Record] = []
+    asked = 0
     for record in records:
-        target_id = names.get(record.external_id)
-        raw = standing.get(target_id or "")
-        theirs = None if raw is None else _amount(target.total, raw)
-        if record.state == Record.State.LIVE:
-            totals.note(record, target_id, _amount(source_total, exact(record.raw)), theirs)
-        elif theirs:  # what is gone at the source may stand there at zero, or not at all
-            totals.note(record, target_id, Decimal(0), theirs)
+        if record.external_id in names:
+            if asked == at_once:
+                yield piece
+                piece, asked = [], 0
+            asked += 1
+        piece.append(record)
+    if piece:
+        yield piece
 
 
 def _target_names(flow: Flow, records: Sequence[Record]) -> Mapping[str, str]:
@@ -175,20 +241,19 @@ def _target_names(flow: Flow, records: Sequence[Record]) -> Mapping[str, str]:
 
 
 def _ask(
-    connection: Connection, facts: Facts, ids: Sequence[str], before: Callable[[], datetime | None]
+    connection: Connection, facts: Facts, ids: Sequence[str], *, before: datetime | None, since: datetime
 ) -> dict[str, dict[str, Any]]:
     """What the target says of these now: external id → raw payload, for those that are there."""
-    dialect, site = connector(connection.connector).dialect, site_of(connection)
-    found = {}
-    for start in range(0, len(ids), facts.fetch_batch):
-        request = dialect.fetch(facts, ids[start : start + facts.fetch_batch], site)
-        answer = line.send(connection, request, before=before())
-        if isinstance(answer, Pending):
-            raise after(answer.after, f"{connection} has not answered yet")
-        with line.heard(connection):
-            page = dialect.read(facts, FETCHED, answer, site)
-        found.update({facts.shape.external_id(raw): raw for raw in page.raws})
-    return found
+    if not ids:
+        return {}
+    dialect = connector(connection.connector).dialect
+    request = dialect.fetch(facts, ids, site_of(connection))
+    answer = line.send(connection, request, before=before, not_before=since)
+    if isinstance(answer, Pending):
+        raise after(answer.after, f"{connection} has not answered yet")
+    with line.heard(connection):
+        page = dialect.read(facts, FETCHED, answer, site_of(connection))
+    return {facts.shape.external_id(raw): raw for raw in page.raws}
 
 
 def _amount(total: Callable[[dict[str, Any]], Decimal] | None, raw: dict[str, Any]) -> Decimal:

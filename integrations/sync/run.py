@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from django.db import OperationalError, transaction
-from django.utils import timezone
+from django.db import OperationalError
 
 from integrations.records.intake import freshen
 from integrations.sync import calls, feed, plan, reconcile, settle, stages
@@ -76,7 +75,7 @@ def apply(run: Run, until: datetime) -> None:
     while call := calls.left_behind(run) or next_call(run):
         check_time(until)
         conclude(run, call)
-    calls.wait_for_the_lost(run)
+    calls.wait_for_answers(run)
 
 
 def decide_again(run: Run, until: datetime) -> bool:
@@ -84,11 +83,10 @@ def decide_again(run: Run, until: datetime) -> bool:
     records = feed.overtaken(run)
     if not records or run.counts.get("decided_again", 0) >= MOST_ROUNDS:
         return False
-    stages.enter(run, "deciding again")
-    freshen(run.flow.target, run.flow.target_object, since=timezone.now(), until=until, told=stages.counter(run))
+    since = stages.begin_round(run)
+    freshen(run.flow.target, run.flow.target_object, since=since, until=until, told=stages.counter(run))
     plan.propose(run, records)
-    with transaction.atomic():
-        run.count({"decided_again": 1})
+    stages.end_round(run)
     return True
 
 
@@ -96,6 +94,8 @@ def next_call(run: Run) -> Call | None:
     """The next call to make: first the next step of what is half done, then the next batch of the plan."""
     while True:
         try:
+            if calls.many_wait(run):
+                return None
             if call := calls.next_step(run):
                 return call
             items = calls.next_items(run)
@@ -108,14 +108,17 @@ def next_call(run: Run) -> Call | None:
 
 
 def conclude(run: Run, call: Call) -> None:
-    """Bring one call as far as it gets, from wherever it stands; one that is lost is come back to when it is quiet."""
-    if call.state == Call.State.SENT:
-        calls.lose(run, call, "the worker that sent it ended before the answer was kept")
-        return
-    if call.state == Call.State.LOST:
-        settle.settle_lost(run, call, calls.look_up(run, call))
-    if call.state == Call.State.PREPARED:
-        calls.send(run, call)
+    """Bring one call as far as it gets, from wherever it stands; one that waits or is lost is come back to in its time."""
+    match call.state:
+        case Call.State.PREPARED:
+            calls.send(run, call)
+        case Call.State.WAITING:
+            calls.ask_again(run, call)
+        case Call.State.SENT:
+            calls.pick_up(run, call)
+        case Call.State.LOST:
+            if answer := calls.look_up(run, call):
+                settle.settle_lost(run, call, answer)
     if call.state == Call.State.ANSWERED:
         settle.settle(run, call)
 

@@ -15,8 +15,8 @@ from integrations.crosswalk.models import Link
 from integrations.records import issues
 from integrations.records.keep import Kept
 from integrations.records.models import Issue
+from integrations.sync import calls
 from integrations.sync.brakes import unusual
-from integrations.sync.calls import withdraw
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.reconcile import Totals
@@ -63,8 +63,10 @@ def begin(run: Run) -> bool:
             run.started_at = timezone.now()
             run.position = 0 if run.full else run.flow.position
             audit.record("run.started", subject=run, data={"flow": str(run.flow_id), "by": run.started_by})
-        run.state, run.words = Run.State.RUNNING, ""
-        run.save(update_fields=("state", "words", "started_at", "position"))
+        if run.woken_at is not None:
+            calls.look_at_once(run)
+        run.state, run.words, run.woken_at = Run.State.RUNNING, "", None
+        run.save(update_fields=("state", "words", "started_at", "position", "woken_at"))
     return True
 
 
@@ -102,6 +104,26 @@ def counter(run: Run) -> Callable[[Kept], None]:
     return told
 
 
+def begin_round(run: Run) -> datetime:
+    """Since when the target has to have been read, to decide anew what was overtaken: the same in every slice of a round."""
+    enter(run, "deciding again")
+    if run.again_at is None:
+        run.again_at = timezone.now()
+        with transaction.atomic():
+            run.hold()
+            run.save(update_fields=("again_at",))
+    return run.again_at
+
+
+def end_round(run: Run) -> None:
+    """What was overtaken is decided anew; what is overtaken from now on takes another round."""
+    run.again_at = None
+    with transaction.atomic():
+        run.hold()
+        run.save(update_fields=("again_at",))
+        run.count({"decided_again": 1})
+
+
 def check_safe(run: Run) -> None:
     """Stop for a person where the plan looks like an accident. Raises NotNow with no time to go on at."""
     with transaction.atomic():
@@ -124,12 +146,15 @@ def check_safe(run: Run) -> None:
 
 
 def put_off(run: Run, *, at: datetime, why: str) -> Later:
-    """Give the run back, to go on at `at`."""
+    """Give the run back, to go on at `at`, or at once where something came that it may be waiting for."""
     with transaction.atomic():
         run.hold()
-        wanted = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).update(wake_at=at, words=why)
+        run.refresh_from_db(fields=("state", "woken_at"))
+        if run.state == Run.State.RUNNING:
+            run.wake_at, run.words = at if run.woken_at is None else timezone.now(), why
+            run.save(update_fields=("wake_at", "words"))
         run.release()
-    return Later(at if wanted else None, why)
+    return Later(run.wake_at if run.state == Run.State.RUNNING else None, why)
 
 
 def interrupted(run: Run, error: VendorError) -> Later | Done:
@@ -165,7 +190,7 @@ def _fail(run: Run, error: VendorError) -> Done:
         issues.open_issues([_failure(run, error)])
         run.finished_at, run.colour = timezone.now(), Run.Colour.RED
         _leave(run, Run.State.FAILED, words=str(error))
-        withdraw(run)
+        calls.withdraw(run)
         audit.record("run.failed", subject=run, data={"words": error.words, "explanation": error.explanation})
     return Done(Run.Colour.RED)
 

@@ -105,7 +105,7 @@ def test_a_run_whose_worker_died_is_found_again(
     assert in_no_scope(due.take_due_runs) == []
     let_leases_lapse()
     with transaction.atomic():
-        Run.objects.update(wake_at=timezone.now() - timedelta(seconds=1))
+        Run.objects.update(handed_at=timezone.now() - due.HAND_OUT_AGAIN)
 
     assert in_no_scope(due.take_due_runs) == [(run.tenant_id, run.pk)]
 
