@@ -8,7 +8,7 @@ judges their figures, `codec` writes and reads them.
 from integrations.canonical.codec import BadRecord, decode, encode, fingerprint, from_plain, schema, to_plain
 from integrations.canonical.documents import Line, Link, Tag, TaxSummary
 from integrations.canonical.items import BundlePart, Item, PriceSide
-from integrations.canonical.kinds import KINDS, kind_of, rank, references, referred
+from integrations.canonical.kinds import KINDS, kind_of, origins, rank, references, referred
 from integrations.canonical.laws import Breach, broken_laws
 from integrations.canonical.ledger import (
     Account,
@@ -90,6 +90,7 @@ __all__ = [
     "fingerprint",
     "from_plain",
     "kind_of",
+    "origins",
     "minor_units",
     "rank",
     "references",

@@ -74,6 +74,13 @@ def referred(kind: str) -> frozenset[str]:
     return frozenset(to for _, _, kinds in _references(KINDS[kind], "") for to in kinds if to in KINDS and to != kind)
 
 
+@cache
+def origins(kind: str) -> MappingProxyType[str, str]:
+    """The fields in which a document names what it was made from: field -> kind, such as `purchase_orders` of a bill."""
+    lists = {path.removesuffix("[]"): to for path, to in references(kind).items() if path.endswith("[]")}
+    return MappingProxyType({field: to for field, to in lists.items() if "." not in field})
+
+
 def _references(struct: type[Struct], above: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Path, kind, and the kinds possible, of every reference declared on a struct and the parts in it."""
     hints = get_type_hints(struct, include_extras=True)

@@ -23,7 +23,7 @@ from integrations.mapping.models import Agreement
 from integrations.records import issues
 from integrations.records.keep import keep
 from integrations.records.models import Issue, Stream
-from integrations.sync import calls
+from integrations.sync import calls, origins
 from integrations.sync.fields import comparable, store
 from integrations.sync.lines import Pair, link_lines
 from integrations.sync.models import Call, Intent, Item, Run
@@ -171,6 +171,9 @@ class _Batch:
         self._link()
         self._agree(held)
         self._link_lines(held)
+        origins.trace(
+            self.run.flow, [(each.identity_id, each.item.wanted) for each, _ in self.done if each.item.wanted]
+        )
         update_page(self.touched, "state", "step", "settled_at")
         update_page([intent.item for intent in self.touched], "state", "reason", "words", "ended_at", "target_id")
         issues.open_issues(self.issues)

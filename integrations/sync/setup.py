@@ -31,7 +31,8 @@ def set_up(
 ) -> list[Flow]:
     """Make a template's mappings and flows between two connections; those that are there already stay as they are.
 
-    A question that is left open is answered as the template suggests. Raises ValidationError where a connection is of another kind, or a question is not answered.
+    A question that is left open is answered as the template suggests. Raises ValidationError where a connection is of
+    another kind, or a question is not answered.
     """
     body = opened(template)
     for connection, slug in ((source, template.source), (target, template.target)):

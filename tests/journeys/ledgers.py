@@ -13,6 +13,7 @@ from integrations.connections.models import Connection
 from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
 from integrations.mapping.models import ValueTable
 from integrations.records.models import Issue
+from integrations.sync import services
 from integrations.sync.models import Flow, Item, Run
 from tests.journeys.stories import run_one
 
@@ -156,6 +157,12 @@ class Move:
         """What records of a flow wait for, in words."""
         found = Item.objects.filter(flow=self.flows[name], state=Item.State.WAITING)
         return list(found.values_list("words", flat=True))
+
+    @transaction.atomic
+    def retry(self, name: str) -> None:
+        """A person lets what is held be decided again."""
+        for item in Item.objects.filter(flow=self.flows[name], state=Item.State.HELD):
+            services.retry(item, by=None)
 
     @transaction.atomic
     def policy(self, name: str, **changes: Any) -> None:

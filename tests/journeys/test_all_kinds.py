@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 
-from tests.journeys.ledgers import LISTS, Company, Move, posting, settled, settling
+from tests.journeys.ledgers import LISTS, Company, Move
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
