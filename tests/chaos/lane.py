@@ -1,0 +1,339 @@
+"""A lane: one company's sales flowing into one vendor's books, round after round, while its workers are killed.
+
+Each round adds documents to a file, then runs the flows to their end. Now and then a document is edited, or edited and put back,
+while the answer to its first posting is not known; and a second flow brings the same documents into the same books at the
+same time. A round ends when every run has ended; then the vendor's ledger is compared with the file, document by document.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from queue import Empty, Queue
+from typing import Any
+from uuid import UUID
+
+import psutil
+import psycopg
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.connections.models import Connection
+from integrations.connections.services import save_connection
+from integrations.mapping.models import Template
+from integrations.records.models import Stream
+from integrations.sync.models import Call, Flow, Intent, Run
+from integrations.sync.services import start_run
+from integrations.sync.setup import set_up
+from tenants.scope import tenant_scope
+from tests.chaos import points
+from tests.chaos.vendors import Vendor
+
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+STANDS_STILL = 0.3  # seconds in which a worker that was told to stop has stopped
+VENDOR_SLOW = 0.6  # seconds for which the vendor is at a call, where that is to be seen
+PATIENCE = 60.0  # seconds for one worker's life
+LAPSED = 7.0  # seconds after which a lease of the campaign has lapsed by itself
+MOST_STARTS = 400  # workers for one round: a campaign that does not end has found something, too
+
+Line = tuple[str, int, Decimal]
+
+
+@dataclass
+class Tally:
+    """What was done to the product, and what became of the records."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    deeds: Counter[str] = field(default_factory=Counter)
+    documents: int = 0
+    lost: int = 0
+    doubled: int = 0
+    different: int = 0
+    unknown: int = 0
+    not_green: list[str] = field(default_factory=list)
+
+    @property
+    def is_good(self) -> bool:
+        return not (self.lost or self.doubled or self.different or self.unknown or self.not_green)
+
+
+class Nursery:
+    """The process that forks workers, and what they say."""
+
+    def __init__(self, name: str, place: Mapping[str, Any]) -> None:
+        command = [sys.executable, "-m", "tests.chaos.nursery", name, json.dumps(place)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self.said: dict[int, Queue[dict[str, Any]]] = {}
+        self.number = 0
+        assert self.process.stdout is not None
+        self.process.stdout.readline()  # ready
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def start(self, **order: Any) -> tuple[int, int]:
+        """A worker with this order: its number, and its process."""
+        self.number += 1
+        number, heard = self.number, self.said.setdefault(self.number, Queue())
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"number": number, **order}) + "\n")
+        self.process.stdin.flush()
+        return number, heard.get(timeout=PATIENCE)["pid"]
+
+    def hears(self, number: int, within: float = PATIENCE) -> dict[str, Any] | None:
+        """What that worker says next, or None where it says nothing for so long."""
+        try:
+            return self.said[number].get(timeout=within)
+        except Empty:
+            return None
+
+    def close(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            told = json.loads(line)
+            self.said[told["order"]].put(told)
+
+
+class Lane:
+    """One company, one vendor, and whoever troubles both."""
+
+    def __init__(
+        self, tenant: UUID, vendor: Vendor, folder: Path, nursery: Nursery, *, seed: int, without: str, admin: Any
+    ) -> None:
+        self.tenant, self.vendor, self.nursery, self.without, self.admin = tenant, vendor, nursery, without, admin
+        self.file = folder / "sales.csv"
+        self.chance = random.Random(f"{seed}/{vendor.slug}")
+        self.sold: dict[str, list[Line]] = {}
+        self.tally = Tally()
+
+    def set_up(self) -> None:
+        """The connections, and the shipped template's flows between them; the one for invoices twice."""
+        with tenant_scope(self.tenant):
+            options = {"folder": "sales", "layout": "online_retail", "home_currency": "GBP", "default_customer": "Cash"}
+            sales = save_connection(Connection(name="Sales", connector="files", settings=options), by=None)
+            books = self.vendor.connect()
+            with transaction.atomic():
+                template = Template.objects.get(slug=f"online_retail_to_{self.vendor.slug}")
+            self.flows = set_up(template, source=sales, target=books, answers=self.vendor.answers(), by=None)
+            self.books, self.sales = books, sales
+            with transaction.atomic():
+                [twin] = [flow for flow in self.flows if flow.source_object == "invoice"]
+                self.twin = Flow.objects.get(pk=twin.pk)
+                self.twin.pk, self.twin.name, self.twin._state.adding = None, f"{twin.name}, once more", True
+                self.twin.id = Flow._meta.pk.get_default()
+                self.twin.save(force_insert=True)
+
+    def round(self, number: int, documents: int) -> None:
+        """Sell, bring everything to the books whatever happens on the way, and ask the ledger."""
+        edits = self.tally.deeds["edit while unknown"]
+        with tenant_scope(self.tenant):
+            self._sell(number, documents)
+            if number % 3 == 0:
+                self._edit(self.chance.choice([*self.sold]))
+            self._bring(troubled=True)
+            if number % 4 == 0 or self.tally.deeds["edit while unknown"] > edits:
+                self._bring(troubled=False)
+            self._compare()
+
+    def _sell(self, number: int, documents: int) -> None:
+        for n in range(documents):
+            credit = "C" if n % 9 == 8 else ""
+            lines = [
+                (
+                    f"{20000 + self.chance.randrange(400)}",
+                    self.chance.randint(1, 9),
+                    Decimal(self.chance.randint(1, 999)) / 100,
+                )
+                for _ in range(self.chance.randint(1, 3))
+            ]
+            self.sold[f"{credit}{number:03}{n:03}"] = lines
+        self._write()
+
+    def _edit(self, number: str) -> None:
+        sku, quantity, price = self.sold[number][0]
+        self.sold[number][0] = (sku, quantity + 1, price)
+        self._write()
+
+    def _write(self) -> None:
+        rows = [
+            f"{number},{sku},ITEM {sku},{-quantity if number.startswith('C') else quantity},2011-03-0{int(number[-1]) % 9 + 1}"
+            f" 10:00:00,{price},{12000 + int(number[-3:]) % 90}.0,United Kingdom"
+            for number, lines in self.sold.items()
+            for sku, quantity, price in lines
+        ]
+        draft = self.file.with_suffix(".draft")
+        draft.write_text("\n".join([HEADER, *rows, ""]))
+        draft.replace(self.file)
+
+    def _bring(self, *, troubled: bool) -> None:
+        """Run every flow to its end, in their order; the two for invoices side by side."""
+        for flow in self.flows:
+            together = [flow, self.twin] if flow.source_object == "invoice" else [flow]
+            runs = [start_run(each, by="chaos") for each in together]
+            starts = 0
+            while open_runs := [run for run in runs if self._is_open(run)]:
+                starts += 1
+                if starts > MOST_STARTS:
+                    self.tally.not_green.append(f"{flow} did not end: {open_runs[0].words}")
+                    return
+                for run in open_runs:
+                    self._one_worker(run, troubled=troubled and starts < MOST_STARTS // 2)
+            for run in runs:
+                if run.colour != Run.Colour.GREEN and not troubled:
+                    self.tally.not_green.append(f"{run.flow}: {run.state} {run.colour} {run.words}"[:300])
+
+    def _one_worker(self, run: Run, *, troubled: bool) -> None:
+        """One worker takes the run up; what happens to it is drawn."""
+        point, deed = self._draw() if troubled else ("", "")
+        if deed:
+            self._tell_vendor(point)
+        if troubled and self.chance.random() < 0.1:
+            self._trouble_answers()
+        order = {"tenant": str(self.tenant), "run": str(run.pk), "without": self.without}
+        number, pid = self.nursery.start(point=point, passage=self.chance.choice((1, 1, 2)), **order)
+        twice = self.nursery.start(point="", passage=0, **order) if troubled and self.chance.random() < 0.05 else None
+        heard = self.nursery.hears(number)
+        if heard is None:
+            self.tally.not_green.append(f"a worker said nothing for {PATIENCE:.0f} s")
+            self._kill(pid)
+        elif heard["what"] == "at":
+            self._do(deed, point, number, pid, run, order)
+        elif heard["how"].startswith(("ProgrammingError", "IntegrityError", "AssertionError", "AttributeError")):
+            self.tally.not_green.append(f"a worker broke: {heard['how']}")
+        if twice is not None:
+            self.nursery.hears(twice[0])
+            self.tally.deeds["task given twice"] += 1
+        self._let_time_pass(run)
+
+    def _draw(self) -> tuple[str, str]:
+        """A point, those that were seldom drawn first, and what is done to whoever comes there."""
+        if self.chance.random() < 0.15:
+            return "", ""
+        least = sorted(points.POINTS, key=lambda point: (self.tally.kills[point], self.chance.random()))
+        deed = self.chance.choices(("kill", "stop", "cut"), weights=(80, 8, 12))[0]
+        return self.chance.choice(least[:3]), deed
+
+    def _tell_vendor(self, point: str) -> None:
+        """Where the vendor is to be met at a call, it takes its time: before it acts, or after."""
+        self.vendor.tell("behave")
+        moment = {points.DURING_THE_CALL: "before", points.AFTER_THE_VENDOR: "after"}.get(point)
+        if moment:
+            self.vendor.tell("misbehave", what="slow", seconds=VENDOR_SLOW, on="write", moment=moment, times=3)
+
+    def _trouble_answers(self) -> None:
+        what = self.chance.choice(("drop", 500, 502, 504, 429))
+        order: dict[str, Any] = {"what": "drop"} if what == "drop" else {"what": "fail", "status": what}
+        moment = "before" if what == 429 else "after"
+        self.vendor.tell("misbehave", on="write", moment=moment, skip=self.chance.randint(0, 1), **order)
+        self.tally.deeds[f"answer {what}"] += 1
+
+    def _do(self, deed: str, point: str, number: int, pid: int, run: Run, order: Mapping[str, Any]) -> None:
+        """The worker stands still at its point: kill it, cut its database connection, or let its lease lapse and go on."""
+        if point == points.AFTER_THE_VENDOR:
+            give_up = time.monotonic() + VENDOR_SLOW
+            while time.monotonic() < give_up:
+                time.sleep(0.05)
+        self.tally.kills[point] += 1
+        self.tally.deeds[deed] += 1
+        if deed == "kill":
+            self._kill(pid)
+            if point in (points.DURING_THE_CALL, points.ANSWERED) and self.chance.random() < 0.2:
+                self._edit_and_back()
+            return
+        if deed == "cut":
+            self.admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s", [f"worker {pid}"]
+            )
+        else:
+            time.sleep(LAPSED)
+            heir, _ = self.nursery.start(point="", passage=0, **order)
+            self.nursery.hears(heir)
+        os.kill(pid, signal.SIGCONT)
+        self.nursery.hears(number)
+        self._kill(pid)
+
+    def _edit_and_back(self) -> None:
+        """A → B → A at the source, or A → B, while nobody knows what became of the posting."""
+        number = self.chance.choice([*self.sold][-20:])
+        before = list(self.sold[number])
+        self._edit(number)
+        if self.chance.random() < 0.5:
+            self.sold[number] = before
+            self._write()
+        self.tally.deeds["edit while unknown"] += 1
+
+    @staticmethod
+    def _kill(pid: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+            psutil.Process(pid).wait(5)
+
+    def _let_time_pass(self, run: Run) -> None:
+        """Minutes go by: what the dead held lapses, what waited for its time is due. The vendor's own time is not touched."""
+        now = timezone.now()
+        with transaction.atomic():
+            Run.objects.filter(pk=run.pk).update(leased_until=None, wake_at=now)
+            Stream.objects.filter(leased_until__gt=now).update(leased_until=None)
+            Connection.objects.filter(leased_until__gt=now).update(leased_until=None)
+            waits = Call.objects.filter(run=run, state=Call.State.LOST).order_by("quiet_at").first()
+        if waits is not None and waits.quiet_at is not None:
+            time.sleep(max(0.0, (waits.quiet_at - timezone.now()).total_seconds()))
+
+    def _is_open(self, run: Run) -> bool:
+        with transaction.atomic():
+            run.refresh_from_db()
+            if run.state == Run.State.STOPPED:
+                Run.objects.filter(pk=run.pk).update(state=Run.State.RUNNING, approved_by="chaos")
+                run.refresh_from_db()
+        return run.state in (Run.State.QUEUED, Run.State.RUNNING)
+
+    def _compare(self) -> None:
+        """The vendor's own ledger against the file: each document once, and its total to the cent."""
+        booked: dict[str, list[Decimal]] = {}
+        for number, total in self.vendor.documents():
+            booked.setdefault(number, []).append(total)
+        tally = self.tally
+        tally.documents, tally.lost, tally.doubled, tally.different = len(self.sold), 0, 0, 0
+        for number, lines in self.sold.items():
+            totals = booked.pop(number, [])
+            due = sum((quantity * price for _, quantity, price in lines), Decimal(0))
+            due = -due if number.startswith("C") else due
+            tally.lost += not totals
+            tally.doubled += len(totals) > 1
+            tally.different += len(totals) == 1 and totals[0] != due
+        tally.doubled += len(booked)
+        with transaction.atomic():
+            tally.unknown = Intent.objects.filter(settled_at=None).count()
+
+
+@contextmanager
+def nursery(name: str, place: Mapping[str, Any]) -> Iterator[Nursery]:
+    """A nursery for the block."""
+    made = Nursery(name, place)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def administrator(login: Mapping[str, Any]) -> psycopg.Connection[Any]:
+    """A connection that may end others."""
+    return psycopg.connect(**login, autocommit=True)

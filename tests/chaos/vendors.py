@@ -1,0 +1,111 @@
+"""The vendors of the campaign: how each is connected, and what its own ledger says was booked."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+import requests
+from django.conf import settings
+from django.db import transaction
+
+from integrations.connections import authorise
+from integrations.connections.models import Connection, VendorApp
+from integrations.connections.services import save_connection
+from integrations.connections.services import test as try_out
+from integrations.simulation.sandbox import CONTROL
+
+EXACT = msgspec.json.Decoder(float_hook=Decimal)
+# The longest that a vendor of the campaign is at a call, and some.
+SETTLE_SECONDS = 2
+
+
+class Vendor(ABC):
+    """One simulated vendor over HTTP, and the books there that are the campaign's."""
+
+    slug: str
+
+    @abstractmethod
+    def connect(self) -> Connection:
+        """A tested connection to its books."""
+
+    @abstractmethod
+    def answers(self) -> dict[str, str]:
+        """What the shipped template asks of a person."""
+
+    @abstractmethod
+    def documents(self) -> Iterator[tuple[str, Decimal]]:
+        """The (number, total) of every document in its ledger, credit notes with a negative total."""
+
+    def tell(self, control: str, **arguments: Any) -> Any:
+        """Ask the simulator something that no real vendor answers."""
+        address = f"{settings.SANDBOX_URL}/{self.slug}/{CONTROL}/{control}"
+        answer = requests.post(address, json=arguments, timeout=60)
+        answer.raise_for_status()
+        return EXACT.decode(answer.content)["result"]
+
+
+class QuickBooksOnline(Vendor):
+    slug = "quickbooks_online"
+
+    def connect(self) -> Connection:
+        with transaction.atomic():
+            app = {"connector": self.slug, "environment": "simulator"}
+            VendorApp.objects.get_or_create(**app, defaults={"client_id": "client", "client_secret": "sandbox"})
+        books = Connection(name="Books", connector=self.slug, environment="simulator")
+        books.settings = {"settle_seconds": SETTLE_SECONDS}
+        save_connection(books, by=None)
+        self.realm = next(realm for realm, name in self.tell("companies").items() if "Harbour" in name)
+        with transaction.atomic():
+            address, kept = authorise.begin(books, redirect_uri="http://localhost/connected")
+        self.tell("auto_consent", realm=self.realm)
+        answer = requests.get(address, allow_redirects=False, timeout=30)
+        authorise.complete(books, dict(parse_qsl(urlsplit(answer.headers["Location"]).query)), kept, by=None)
+        try_out(books, by=None)
+        return books
+
+    def answers(self) -> dict[str, str]:
+        accounts, codes = (self.tell("documents", kind=kind, realm=self.realm) for kind in ("Account", "TaxCode"))
+        return {
+            "income_account": next(each["Id"] for each in accounts if each["AccountType"] == "Income"),
+            "tax_code": next(each["Id"] for each in codes if each["Name"] == "No VAT"),
+        }
+
+    def documents(self) -> Iterator[tuple[str, Decimal]]:
+        for kind, sign in (("Invoice", 1), ("CreditMemo", -1)):
+            for document in self.tell("documents", kind=kind, realm=self.realm):
+                yield document["DocNumber"], sign * Decimal(document["TotalAmt"])
+
+
+class Odoo(Vendor):
+    slug = "odoo"
+
+    def connect(self) -> Connection:
+        self.tell("activate_currency", code="GBP", rate="0.8")
+        books = Connection(name="Odoo", connector=self.slug, environment="simulator")
+        books.settings = {
+            "url": settings.SANDBOX_URL, "database": "books", "login": "admin", "settle_seconds": SETTLE_SECONDS,
+        }  # fmt: skip
+        save_connection(books, secrets={"api_key": self.tell("api_key")}, by=None)
+        try_out(books, by=None)
+        return books
+
+    def answers(self) -> dict[str, str]:
+        (income,) = self.tell("documents", model="account.account", domain=[["code", "=", "400000"]], only=["id"])
+        (tax, *_) = self.tell("documents", model="account.tax", domain=[["type_tax_use", "=", "sale"]], only=["id"])
+        nothing = {"name": "0%", "amount": 0}
+        untaxed = self.tell("by_hand", model="account.tax", method="copy", args=[tax["id"], nothing])
+        return {"income_account": str(income["id"]), "tax_code": str(untaxed)}
+
+    def documents(self) -> Iterator[tuple[str, Decimal]]:
+        for kind, sign in (("out_invoice", 1), ("out_refund", -1)):
+            only = ["ref", "amount_total", "state"]
+            for move in self.tell("documents", model="account.move", domain=[["move_type", "=", kind]], only=only):
+                yield move["ref"], sign * Decimal(str(move["amount_total"]))
+
+
+VENDORS = {vendor.slug: vendor for vendor in (QuickBooksOnline, Odoo)}
