@@ -75,7 +75,12 @@ def test(connection: Connection, *, by: Any) -> Company:
     kind, site = connector(connection.connector), site_of(connection)
     answer = line.send(connection, kind.dialect.whoami(site))
     if isinstance(answer, Pending):
-        raise TryLater(sent=True, retry_after=answer.after, explanation="The vendor has not answered yet.")
+        raise TryLater(
+            sent=True,
+            retry_after=answer.after,
+            explanation="The vendor is asked and has not answered yet.",
+            advice="Test again later: the answer is taken then.",
+        )
     with line.heard(connection):
         company = kind.dialect.company(answer, site)
     with transaction.atomic():

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from integrations.doors.admin import site
 from integrations.doors.admin.connections import consent_given
+from integrations.doors.polled import polled
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
@@ -14,4 +15,6 @@ urlpatterns = [
     path("admin/", site.urls),
     # Registered with every vendor as the place to come back to: it never changes.
     path("connections/connected/", consent_given, name="consent_given"),
+    # Stands in the invitation files of vendors that poll us: it never changes.
+    path("polled/<slug:slug>/", polled, name="polled"),
 ]

@@ -20,6 +20,9 @@ from integrations.connectors.registry import connector
 from integrations.wire import http
 from integrations.wire.message import Request
 from tenants.models import Tenant
+from tests.polled import connectors, counter_connection, known, runner
+
+__all__ = ("connectors", "counter_connection", "known", "runner")  # the toy that polls us
 
 CALLBACK = "http://localhost/connections/callback"
 

@@ -17,8 +17,20 @@ from tenants.scope import tenant_scope
 from tests.conftest import Visitor
 from tests.doors.world import World, world
 from tests.journeys.conftest import books, exchange, quickbooks, sales
+from tests.polled import connectors, counter_connection, known, runner, their_runner
 
-__all__ = ("books", "exchange", "quickbooks", "sales")  # the ends of the journeys serve here too
+# The ends of the journeys serve here too, and the toy that polls us.
+__all__ = (
+    "books",
+    "connectors",
+    "counter_connection",
+    "exchange",
+    "known",
+    "quickbooks",
+    "runner",
+    "sales",
+    "their_runner",
+)
 
 ROLES = ("owner", "admin", "operator", "auditor")
 

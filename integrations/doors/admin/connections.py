@@ -18,10 +18,11 @@ from django.views.decorators.http import require_GET
 from unfold import widgets
 
 from integrations.connections import authorise, services
+from integrations.connections.callers import is_polled
 from integrations.connections.models import Connection, VendorApp
 from integrations.connections.site import environments
 from integrations.connectors.registry import connector, connectors
-from integrations.doors.admin import layouts
+from integrations.doors.admin import callers, layouts
 from integrations.doors.admin.allowed import check
 from integrations.doors.admin.base import Button, OperatorPages, ServiceForm, TenantPages, badge, told
 from integrations.doors.admin.site import site
@@ -158,6 +159,11 @@ class ConnectionPages(TenantPages):
         Button(name="disconnect", label="Disconnect", verb="connection.manage", icon="logout", look="danger",
                calls_vendor=True, confirm="Give the vendor's permission back? Flows of this connection will wait.",
                shown=lambda one: needs_consent(one) and one.state != State.NEW),
+        Button(name="password", label="New password", verb="connection.manage", icon="key", shown=is_polled,
+               confirm="The former password opens nothing any more. Make a new one?"),
+        Button(name="accept", label="These are the right books", verb="connection.manage", icon="verified",
+               confirm="What is linked here belongs to the former books. Take these for the right ones?",
+               shown=callers.was_turned),
         Button(name="upload", label="Upload", verb="connection.manage", shown=lambda one: False),
     )  # fmt: skip
 
@@ -246,11 +252,12 @@ class ConnectionPages(TenantPages):
             "links": links,
             "can": kind.can,
             "cannot": kind.cannot,
-            "panel_template": "tieout/can.html",
+            "panel_template": "tieout/connection.html",
+            **(callers.card(self, connection) if is_polled(connection) else {}),
         }
 
     def get_urls(self) -> Any:
-        return [*layouts.urls(self), *super().get_urls()]
+        return [*layouts.urls(self), *callers.urls(self), *super().get_urls()]
 
     # Buttons
 
@@ -277,6 +284,13 @@ class ConnectionPages(TenantPages):
     def do_disconnect(self, request: HttpRequest, connection: Connection) -> None:
         authorise.disconnect(connection, by=request.user)
         messages.success(request, f"{connection} is disconnected.")
+
+    def do_password(self, request: HttpRequest, connection: Connection) -> HttpResponse:
+        return callers.show_password(self, request, connection)
+
+    def do_accept(self, request: HttpRequest, connection: Connection) -> None:
+        books = callers.accept_books(request, connection)
+        messages.success(request, f"{books}: these are the right books from now on.")
 
     def do_upload(self, request: HttpRequest, connection: Connection) -> HttpResponse:
         return layouts.upload(self, request, connection)
