@@ -10,7 +10,7 @@ import logging
 from django.db import transaction
 from django_q.tasks import async_task
 
-from integrations.sync import due
+from integrations.sync import due, polled
 from integrations.sync.models import Run
 from integrations.sync.run import carry_out
 from integrations.sync.stages import Later
@@ -55,3 +55,8 @@ def seal_audit(tenant_id: str) -> None:
     """Seal what was appended to a tenant's audit trail."""
     with tenant_scope(tenant_id):
         seals.seal_all()
+
+
+def miss_callers() -> None:
+    """One look at the vendors that poll us, over all tenants: who has not come for long is missed."""
+    polled.miss_who_does_not_come()

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from integrations.connections import callers, queue, services, visits
-from integrations.connections.models import Caller, Connection, Visit
+from integrations.connections.models import Caller, Connection, Errand, Visit
 from integrations.connections.site import site_of
 from integrations.connections.visits import NoVisit
 from integrations.records import issues
@@ -43,12 +43,14 @@ from integrations.wire.polled import (
     Welcome,
     WhyNothing,
 )
+from plumbing.roles import dispatch
 from tenants.scope import tenant_scope
 
-PATIENCE = 3.0  # seconds that a message waits for work that is about to turn up: their side gives up after some
-LOOK_EVERY = 0.1  # seconds
+PATIENCE = 3  # seconds that a message waits for work that is about to turn up: their side does not wait for long
+LOOK_EVERY = 0.1  # not money: seconds
 ABOUT_TO = timedelta(seconds=30)  # a run that goes on within this may have something to fetch in this visit
 OUR_VERSION = "Tieout"
+LEAST_MISSED, TIMES_MISSED = timedelta(hours=1), 4  # so long, and so many intervals: then somebody is missed
 WRONG_BOOKS, OUT_OF_REACH, NOBODY_CAME = "wrong_books", "books_out_of_reach", "nobody_came"
 
 log = logging.getLogger(__name__)
@@ -235,6 +237,49 @@ def _arrive(kind: Connector, connection: Connection, place: Place | None) -> Non
     if not connection.company:
         queue.put(connection, kind.dialect.whoami(site_of(connection)))
     issues.solve([issues.about(code, connection.pk) for code in (WRONG_BOOKS, OUT_OF_REACH)])
+
+
+# Who does not come
+
+
+def miss_who_does_not_come() -> None:
+    """Tell the tenants whose work waits for somebody who has not come for long; it ends by itself when somebody comes."""
+    with dispatch():
+        waiting = Errand.everywhere.filter(state=Errand.State.WAITING, put_at__lt=timezone.now() - LEAST_MISSED)
+        tenants = list(waiting.values_list("tenant_id", flat=True).distinct())
+    for tenant in tenants:
+        try:
+            with tenant_scope(tenant), transaction.atomic():
+                _miss()
+        except Exception:  # one tenant's trouble is no reason to leave the others untold
+            log.exception("Who does not come for the work of tenant %s could not be found out", tenant)
+
+
+def _miss() -> None:
+    """Open an issue for each connection whose caller is overdue, once. Inside a transaction."""
+    kept_waiting = Errand.objects.filter(state=Errand.State.WAITING, put_at__lt=timezone.now() - LEAST_MISSED)
+    found = Connection.objects.filter(pk__in=kept_waiting.values("connection")).exclude(state=State.PAUSED)
+    overdue = [issue for connection in found if (issue := _nobody_came(connection)) is not None]
+    told = Issue.objects.filter(about__in=[issue.about for issue in overdue], state=Issue.State.OPEN)
+    known = set(told.values_list("about", flat=True))
+    issues.open_issues([issue for issue in overdue if issue.about not in known])
+
+
+def _nobody_came(connection: Connection) -> Issue | None:
+    """What to tell of a connection for whose work nobody came in several of its intervals; None where that is not so."""
+    patience = max(LEAST_MISSED, TIMES_MISSED * timedelta(minutes=callers.every_minutes(connection)))
+    waiting, last, long_ago = queue.waiting(connection), visits.latest(connection), timezone.now() - patience
+    if waiting.since is None or max(waiting.since, last.last_at if last else waiting.since) > long_ago:
+        return None
+    since = f"since {last.last_at:%Y-%m-%d %H:%M} UTC" if last else "yet"
+    return _issue(
+        NOBODY_CAME,
+        connection,
+        words=f"Nobody came {since}.",
+        explanation=f"The vendor's side fetches the work here, and what is to be done waits since "
+        f"{waiting.since:%Y-%m-%d %H:%M} UTC.",
+        advice="Look at its computer: is it switched on, is the program that comes here running, is its schedule on?",
+    )
 
 
 # Issues

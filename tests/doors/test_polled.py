@@ -21,6 +21,7 @@ from integrations.connections import line
 from integrations.connections.callers import accept_books, caller_of, new_password
 from integrations.connections.models import Caller, Connection, Errand, Visit
 from integrations.connections.services import pause, resume
+from integrations.doors import tasks
 from integrations.records.models import Issue
 from integrations.wire.errors import TryLater
 from integrations.wire.message import Answer, Pending, Request
@@ -332,6 +333,61 @@ def test_books_out_of_reach_are_an_issue_until_somebody_reaches_them(known: Conn
     runner.visit()
     assert open_issues() == []
     assert errands() == ["answered"]
+
+
+def wait(hours: float) -> None:
+    """So long nobody came, and what is to be done waits."""
+    with transaction.atomic():
+        past = timezone.now() - timedelta(hours=hours)
+        Errand.objects.filter(state="waiting").update(put_at=past)
+        Visit.objects.update(came_at=past, last_at=past, left_at=past)
+
+
+def test_who_does_not_come_for_long_is_missed_until_somebody_comes(known: Connection, runner: Runner) -> None:
+    put(known)
+    runner.visit()
+    put(known, OTHER)
+    wait(hours=0.9)
+    tasks.miss_callers()
+    assert open_issues() == []
+
+    wait(hours=1.1)
+    for _ in range(2):
+        tasks.miss_callers()
+    [(code, words)] = open_issues()
+    assert code == "nobody_came"
+    assert words.startswith("Nobody came since 20")
+    with transaction.atomic():
+        assert Issue.objects.get().times == 1, "a look is not another time"
+
+    runner.sign_in()
+    assert open_issues() == []
+
+
+def test_nobody_is_missed_where_nothing_waits_or_nothing_is_to_be_done(known: Connection, runner: Runner) -> None:
+    put(known)
+    runner.visit()
+    wait(hours=100)
+    tasks.miss_callers()
+    put(known, OTHER)
+    tasks.miss_callers()
+    wait(hours=100)
+    pause(known, by=None)
+    tasks.miss_callers()
+    assert open_issues() == []
+
+
+def test_a_longer_interval_makes_more_patient(known: Connection, runner: Runner) -> None:
+    known.settings = {"every_minutes": 24 * 60}
+    with transaction.atomic():
+        known.save()
+    put(known)
+    wait(hours=90)
+    tasks.miss_callers()
+    assert open_issues() == []
+    wait(hours=97)
+    tasks.miss_callers()
+    assert open_issues() == [("nobody_came", "Nobody came yet.")]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"say": "Nothing"}', b'{"say": "Next"}', b"\xff\xfe"])

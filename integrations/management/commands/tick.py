@@ -8,14 +8,14 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from integrations.doors.tasks import look, seal_audits
+from integrations.doors.tasks import look, miss_callers, seal_audits
 from plumbing import health, signs
 from tenants.audit import partitions
 
 log = logging.getLogger(__name__)
 
 AFTER_TROUBLE = 10.0  # seconds
-SEAL_EVERY = 60.0
+LOOK_AROUND_EVERY = 60.0
 TIDY_EVERY = 3600.0
 
 
@@ -34,16 +34,17 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *told: stop.set())
-        seal_at = tidy_at = 0.0
+        around_at = tidy_at = 0.0
         while not stop.is_set():
             close_old_connections()
             pause = every
             try:
                 look()
                 health.beat(part)
-                if time.monotonic() >= seal_at:
+                if time.monotonic() >= around_at:
                     seal_audits()
-                    seal_at = time.monotonic() + SEAL_EVERY
+                    miss_callers()
+                    around_at = time.monotonic() + LOOK_AROUND_EVERY
                 if time.monotonic() >= tidy_at:
                     signs.forget_the_long_gone()
                     partitions.make_months()
