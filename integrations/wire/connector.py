@@ -14,6 +14,7 @@ from .errors import VendorError
 from .limits import Limits
 from .message import Answer, Pending, Request
 from .polled import Reception
+from .sheets import Sheet
 from .site import Site
 from .stream import Cursor, Operation, Page, Stream
 
@@ -31,12 +32,16 @@ __all__ = [
 ]
 
 DriverName = Literal["http", "files", "polled", "pushed"]
-SettingKind = Literal["text", "url", "choice", "number", "boolean", "folder", "json", "secret"]
+SettingKind = Literal["text", "url", "server", "choice", "number", "boolean", "folder", "json", "secret"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One thing that a person fills in for a connection: what it is called, and what it may be."""
+    """One thing that a person fills in for a connection: what it is called, and what it may be.
+
+    Both a `url` (of the web) and a `server` (for files) are addresses that are checked when they are saved and when
+    they are connected to.
+    """
 
     name: str
     label: str
@@ -155,6 +160,20 @@ class Dialect(Protocol):
 
     def pending(self, answer: Answer, site: Site) -> Pending | None:
         """Whether this answer is only a receipt, and what to ask later for the real one. Raises VendorError."""
+        return None
+
+    def picked_up(self, marks: Sequence[str], leave: Sequence[str], site: Site) -> Request | None:
+        """What to send when everything up to these marks, one for each stream that is read, is kept here for good.
+
+        `leave` names files of which something still needs a person. None where nothing is to be done.
+        """
+        return None
+
+    def sheet(self, stream: Stream, site: Site) -> Sheet | None:
+        """What the file looks like as which this stream's records are published; None where they are not.
+
+        Raises Refused where nobody has said it yet.
+        """
         return None
 
     def whoami(self, site: Site) -> Request:

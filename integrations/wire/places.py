@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from .sftp import SftpServer
 Opens = Callable[[str], AbstractContextManager[Folder]]
 """Opens a folder by its name in the settings, and closes what it took to reach it."""
 
+PEM = re.compile(r"(-----BEGIN ([A-Z0-9 ]+)-----)(.*?)(-----END \2-----)\s*", re.DOTALL)
 SECONDS = 30.0  # until a server must have said something
 
 
@@ -57,6 +59,11 @@ def is_readable_by_others(settings: Mapping[str, Any]) -> bool:
     return str(settings.get("address") or "").strip().lower().startswith("ftp://")
 
 
+def pem(text: str) -> str:
+    """Certificates or keys with the line breaks that they lose in a form field of one line."""
+    return PEM.sub(lambda part: f"{part[1]}\n{part[3].replace(' ', chr(10)).strip()}\n{part[4]}\n", text.strip())
+
+
 def _server(settings: Mapping[str, Any], secrets: Mapping[str, str], allow: Sequence[str]) -> Server:
     where = addresses.file_server(str(settings["address"]))
     user = str(settings.get("user") or "")
@@ -67,7 +74,7 @@ def _server(settings: Mapping[str, Any], secrets: Mapping[str, str], allow: Sequ
             where,
             user=user,
             password=secrets.get("password", ""),
-            private_key=secrets.get("private_key", ""),
+            private_key=pem(secrets.get("private_key", "")),
             host_key=str(settings.get("host_key") or ""),
             allow=allow,
             seconds=SECONDS,
@@ -76,7 +83,7 @@ def _server(settings: Mapping[str, Any], secrets: Mapping[str, str], allow: Sequ
         where,
         user=user,
         password=secrets.get("password", ""),
-        certificate=str(settings.get("certificate") or ""),
+        certificate=pem(str(settings.get("certificate") or "")),
         allow=allow,
         seconds=SECONDS,
     )

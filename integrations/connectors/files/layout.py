@@ -25,6 +25,7 @@ TARGETS: dict[str, Cells] = {
     "document.number": "text",
     "document.issued_on": "day",
     "document.due_on": "day",
+    "document.expected_on": "day",
     "document.currency": "text",
     "document.po_number": "text",
     "document.reference": "text",
@@ -76,7 +77,7 @@ class KindRule(Part, frozen=True, kw_only=True):
     """What a document is when its key starts so; the first rule that fits decides. Rejected ones become issues."""
 
     starts: str
-    becomes: Literal["invoice", "credit_note", "reject"]
+    becomes: Literal["invoice", "credit_note", "sales_order", "reject"]
     because: str = ""
 
 
@@ -95,7 +96,7 @@ class Layout(Part, frozen=True, kw_only=True):
     columns: tuple[Column, ...]
     leave_out: tuple[LeaveOut, ...] = ()
     kinds: tuple[KindRule, ...] = ()
-    otherwise: Literal["invoice", "credit_note"] = "invoice"
+    otherwise: Literal["invoice", "credit_note", "sales_order"] = "invoice"
     credit_notes_are_negative: bool = True  # in the file; the records' amounts are positive
     zero_prices: Literal["keep", "reject"] = "keep"
     negative_prices: Literal["keep", "reject"] = "reject"
@@ -110,6 +111,10 @@ class Layout(Part, frozen=True, kw_only=True):
 
     def column_for(self, target: str) -> Column | None:
         return next((column for column in self.columns if column.to == target), None)
+
+    def makes(self, kind: str) -> bool:
+        """Whether any document becomes one of this kind."""
+        return kind in {self.otherwise, *(rule.becomes for rule in self.kinds)}
 
     def kind_rule(self, key: str) -> KindRule | None:
         return next((rule for rule in self.kinds if key.startswith(rule.starts)), None)
@@ -228,6 +233,7 @@ def in_words(layout: Layout) -> list[str]:
         what = {
             "invoice": "is an invoice",
             "credit_note": "is a credit note",
+            "sales_order": "is a sales order",
             "reject": "is not taken over but reported",
         }
         said.append(f"A document whose {layout.key} starts with “{rule.starts}” {what[rule.becomes]}{because}.")
@@ -272,4 +278,4 @@ _CHOICES: dict[str, str] = {
 
 
 def _a_kind(kind: str) -> str:
-    return "an invoice" if kind == "invoice" else "a credit note"
+    return f"{'an' if kind == 'invoice' else 'a'} {kind.replace('_', ' ')}"

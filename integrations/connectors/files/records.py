@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from integrations.canonical.countries import code_of
 from integrations.canonical.money import UnknownCurrency, round_to_minor
-from integrations.connectors.files.layout import Choice, Column, Layout
+from integrations.connectors.files.layout import TARGETS, Choice, Column, Layout
 from integrations.wire.cells import day, number, tidy
 from integrations.wire.stream import Problem
 
@@ -59,7 +59,8 @@ def _document(found: Mapping[str, Any], layout: Layout, *, default_customer: str
     if rule is not None and rule.becomes == "reject":
         raise Unfit(f"Documents whose {layout.key} starts with “{rule.starts}” are not taken over: {rule.because}.",
                     "Enter it by hand where it belongs, or change the layout's rule.")  # fmt: skip
-    is_credit = (rule.becomes if rule else layout.otherwise) == "credit_note"
+    kind = rule.becomes if rule else layout.otherwise
+    is_credit = kind == "credit_note"
     turned = is_credit and layout.credit_notes_are_negative
     noted: list[str] = []
     header = _header(rows, layout, noted)
@@ -74,8 +75,8 @@ def _document(found: Mapping[str, Any], layout: Layout, *, default_customer: str
         raise Unfit(f"{error}.", "Correct the currency in the file or in the layout.") from None
     total = sum((Decimal(line["net_amount"]) for line in lines), Decimal(0))
     if total < 0:
-        kind = "credit note" if is_credit else "invoice"
-        raise Unfit(f"It is {'a' if is_credit else 'an'} {kind}, but its total is {total} {currency}.",
+        called = f"{'an' if kind == 'invoice' else 'a'} {kind.replace('_', ' ')}"
+        raise Unfit(f"It is {called}, but its total is {total} {currency}.",
                     "Check the signs in the file, or the layout's rule that tells invoices from credit notes.")  # fmt: skip
     return {
         "key": key,
@@ -102,8 +103,8 @@ def _header(rows: Sequence[Row], layout: Layout, noted: list[str]) -> dict[str, 
             continue
         given = [tidy(row[column.column], column.transforms) for row in rows]
         said = [text for text in given if text]
-        if name in ("issued_on", "due_on"):
-            if not said and name == "due_on":
+        if TARGETS[column.to] == "day":
+            if not said and name != "issued_on":
                 continue
             first = given.index(said[0]) if said else 0
             header[name] = _cell(rows, column, first, lambda text: day(text, layout.dates)).isoformat()

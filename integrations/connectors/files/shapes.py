@@ -2,7 +2,7 @@
 
 from integrations.canonical.items import Item
 from integrations.canonical.parties import Customer
-from integrations.canonical.sales import CreditNote, Invoice
+from integrations.canonical.sales import CreditNote, Invoice, SalesOrder
 from integrations.wire.shape import F, Lines, Shape
 
 URL = "@place.url"
@@ -50,7 +50,6 @@ ITEM = Shape(
 DOCUMENT = (
     _read("number", "number"),
     _read("issued_on", "issued_on"),
-    _read("due_on", "due_on"),
     _read("currency", "currency"),
     _read("line_amounts", "line_amounts"),
     _read("customer.external_id", "customer.key"),
@@ -76,5 +75,8 @@ DOCUMENT = (
     ),
 )
 
-INVOICE = Shape(Invoice, key="key", url=URL, ignore=PROOF, fields=DOCUMENT)
-CREDIT_NOTE = Shape(CreditNote, key="key", url=URL, ignore=PROOF, fields=DOCUMENT)
+INVOICE = Shape(Invoice, key="key", url=URL, ignore=PROOF, fields=(*DOCUMENT, _read("due_on", "due_on")))
+CREDIT_NOTE = Shape(CreditNote, key="key", url=URL, ignore=PROOF, fields=(*DOCUMENT, _read("due_on", "due_on")))
+SALES_ORDER = Shape(
+    SalesOrder, key="key", url=URL, ignore=PROOF, fields=(*DOCUMENT, _read("expected_on", "expected_on"))
+)

@@ -81,6 +81,7 @@ def test_every_place_that_a_column_can_fill_reaches_a_record(inbox):
         "document.number": "1",
         "document.issued_on": "2025-01-06",
         "document.due_on": "2025-02-05",
+        "document.expected_on": "2025-01-20",
         "document.currency": "eur",
         "customer.country": "Japan",
         "line.quantity": "2",
