@@ -6,6 +6,7 @@ from integrations.crosswalk.models import Apart, Identity, Link, Origin
 from integrations.mapping.models import Agreement, Mapping, MappingEdition, Template, ValueTable
 from integrations.records.models import Issue, Record, SearchTerm, Stream
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
+from integrations.sync.publications import Publication
 
 __all__ = (
     "Agreement",
@@ -26,6 +27,7 @@ __all__ = (
     "MappingEdition",
     "Origin",
     "Outstanding",
+    "Publication",
     "Record",
     "Run",
     "SearchTerm",
