@@ -56,11 +56,17 @@ def read_ticket(ticket: str) -> tuple[UUID, UUID]:
 
 def heard(visit_id: UUID, *, slug: str) -> Visit:
     """The visit, locked to the end of the transaction, and known to be alive now. Raises NoVisit."""
+    visit = under_way(visit_id, slug=slug)
+    visit.last_at = timezone.now()
+    visit.save(update_fields=("last_at",))
+    return visit
+
+
+def under_way(visit_id: UUID, *, slug: str) -> Visit:
+    """The visit, locked to the end of the transaction. Raises NoVisit where it is over."""
     visit = find(visit_id, slug=slug)
     if visit.left_at is not None:
         raise NoVisit("This visit is over: sign in again.")
-    visit.last_at = timezone.now()
-    visit.save(update_fields=("last_at",))
     return visit
 
 

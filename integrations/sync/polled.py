@@ -146,7 +146,7 @@ def _give_next(kind: Connector, visit_id: UUID, message: Next) -> Reply:
     give_up = time.monotonic() + PATIENCE
     while True:
         with transaction.atomic():
-            visit = visits.heard(visit_id, slug=kind.slug)
+            visit = visits.under_way(visit_id, slug=kind.slug)
             if visit.is_turned or visit.connection.state == State.PAUSED:
                 return NothingMore()
             if request := queue.fetch(visit):
