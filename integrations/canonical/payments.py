@@ -170,6 +170,7 @@ class DepositLine(Exact, frozen=True, kw_only=True):
     """One movement within a deposit: a payment that was received before, or money booked straight to an account."""
 
     external_id: str | None = None
+    key: str | None = None
     kind: BankedKind = said("other")
     target: OpenRef | None = None
     amount: Amount

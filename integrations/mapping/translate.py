@@ -186,9 +186,11 @@ class Field:
                 return table[name]
         if REST in table:
             return table[REST]
-        near = get_close_matches(names[0], list(table), n=1) if names else []
+        near = get_close_matches(names[-1], list(table), n=1) if names else []
         advice = f"add it there{f' (there is {shown(near[0])})' if near else ''}"
-        message = f"the value table '{self.table}' has no entry for {shown(names[0])} (from {self.comes_from})"
+        # A person knows it by its name, the table may know it by its id.
+        called = shown(names[-1]) + (f", whose id is {shown(names[0])}" if len(names) > 1 else "")
+        message = f"the value table '{self.table}' has no entry for {called} (from {self.comes_from})"
         work.problem(f"{at}{self.path}", message, advice)
         return None
 

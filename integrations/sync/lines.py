@@ -30,7 +30,7 @@ def link_lines(flow: Flow, pairs: Iterable[Pair]) -> None:
     """Link the lines of documents that were just written: the target keeps the order in which they were sent."""
     names: dict[str, str] = {}
     for pair in pairs:
-        ours, theirs = _keyed(pair.wanted), [line for line in _lines(pair.made) if line.line_type != "subtotal"]
+        ours, theirs = _keyed(_counting(pair.wanted)), _counting(pair.made)
         if len(ours) != len(theirs):
             continue
         for key, line in zip(ours, theirs, strict=True):
@@ -46,7 +46,7 @@ def link_lines(flow: Flow, pairs: Iterable[Pair]) -> None:
 
 def with_line_ids(flow: Flow, wanted: Mapping[str, Canonical]) -> dict[str, Canonical]:
     """The wanted documents, by source id, with the target's id in each line that is known there."""
-    asked = [f"{name}/{key}" for name, record in wanted.items() for key in _keyed(record) if key]
+    asked = [f"{name}/{key}" for name, record in wanted.items() for key in _keyed(_lines(record)) if key]
     things = who.identities(asked, at=flow.source, object=f"{flow.source_object}.line")
     there = who.names(set(things.values()), at=flow.target, object=f"{flow.target_object}.line")
     ids = {name: there[thing].rpartition("/")[2] for name, thing in things.items() if thing in there}
@@ -65,5 +65,10 @@ def _lines(record: Canonical) -> Sequence[Any]:
     return getattr(record, "lines", ())
 
 
-def _keyed(record: Canonical) -> list[str | None]:
-    return [getattr(line, "key", None) for line in _lines(record)]
+def _counting(record: Canonical) -> list[Any]:
+    """The lines but for subtotals, which each system writes by itself."""
+    return [line for line in _lines(record) if getattr(line, "line_type", "") != "subtotal"]
+
+
+def _keyed(lines: Iterable[Any]) -> list[str | None]:
+    return [getattr(line, "key", None) for line in lines]

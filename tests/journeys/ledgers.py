@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -180,6 +179,9 @@ def enter(table: str, **entries: str) -> None:
     found.save()
 
 
-def sums(run: Run, pick: Callable[[dict[str, Any]], Any] = lambda totals: totals["source"]) -> Any:
-    """The totals of a run as it proved them."""
-    return pick(run.totals)
+def proven(run: Run) -> dict[str, Decimal]:
+    """What a run moved, by currency, as both ends say it afresh; an error where it is not green."""
+    assert run.colour == "green", (run.words, run.totals)
+    source, target = ({code: Decimal(sum) for code, sum in run.totals[end].items()} for end in ("source", "target"))
+    assert source == target
+    return source

@@ -172,7 +172,7 @@ def test_a_reference_that_neither_table_nor_link_knows_is_a_problem_that_a_perso
         INVOICE, tables={"clients": {}}, refer=lambda kind, ref: None, context={},
     )  # fmt: skip
     assert [str(problem) for problem in done.problems] == [
-        "customer: the value table 'clients' has no entry for '17850' (from customer); add it there"
+        "customer: the value table 'clients' has no entry for 'Ada', whose id is '17850' (from customer); add it there"
     ]
 
 
