@@ -15,6 +15,7 @@ from integrations.wire.errors import Missing, Refused
 from integrations.wire.site import Site
 from integrations.wire.stream import Stream
 
+from . import versions
 from .booking import booked, net_of
 from .faults import refused
 from .loading import Sheet, sheet_for_new, sheet_for_old
@@ -36,7 +37,7 @@ def new_sheet(stream: Stream, write: Write, site: Site) -> Sheet:
     record = prepared(write, site)
     fixed: Mapping[str, Any] = stream.facts.get("fixed", {})
     try:
-        return sheet_for_new({**fixed, **stream.shape.write(record)}, write.key)
+        return sheet_for_new(_with_day({**fixed, **stream.shape.write(record)}, site), write.key)
     except ValueError as error:
         raise refused(str(error)) from error
 
@@ -57,7 +58,14 @@ def changes(stream: Stream, write: Write, site: Site) -> Values:
         raise refused("the currency of a document that is already in Odoo cannot be changed: void it and make it anew")
     values: Values = stream.shape.patch(write.raw or {}, record, only=only)
     # A patch carries along what else stands in a nested member; Odoo's members are not nested but for lines.
-    return {name: value for name, value in values.items() if value is not None}
+    return _with_day({name: value for name, value in values.items() if value is not None}, site)
+
+
+def _with_day(values: Values, site: Site) -> Values:
+    """The values with the day in the ledger, where the server does not take the document's own by itself."""
+    if versions.of(site) >= versions.FIRST_THAT_COMPUTES or "invoice_date" not in values:
+        return values
+    return {"date": values["invoice_date"], **values}
 
 
 def _changing(write: Write) -> frozenset[str]:

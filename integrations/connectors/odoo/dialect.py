@@ -11,15 +11,15 @@ from typing import Any
 
 from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
 from integrations.wire.errors import ContractBroken, Forbidden, Missing, Refused, TryLater
-from integrations.wire.message import Answer, Request
+from integrations.wire.message import Answer, Pending, Request
 from integrations.wire.site import Site
 from integrations.wire.statuses import answered_at
 from integrations.wire.stream import Cursor, Operation, Page, Stream
 
-from . import versions
+from . import nested, versions
 from .bodies import changed_sheet, changes, id_in, new_sheet, paid
-from .faults import check_loaded, refused, result_of
-from .loading import Sheet, table
+from .faults import UNKNOWN, another_version, check_loaded, refused, result_of
+from .loading import Sheet, in_words_of, table
 from .payments import is_applied, owed_line, target_of
 from .quirks import MODULE, mark_of, moment_text
 from .rpc import call, company_id
@@ -34,8 +34,8 @@ from .steps import (
     wants_reopening,
 )
 
-_EVERYTHING = {"active_test": False}
-"""The context in which archived records are seen as well."""
+_MOST_LINES = 1000
+"""Lines in one load: measured, Odoo makes about a hundred a second, and a call is stopped after two minutes."""
 
 _NEVER = 0
 """An id that no record has."""
@@ -55,11 +55,14 @@ class OdooDialect(Dialect):
         return _search(stream, domain, site, limit=stream.page_size)
 
     def read(self, stream: Stream, cursor: Cursor, answer: Answer, site: Site) -> Page:
-        rows = versions.told(stream, site, _rows(answer))
+        rows = _rows(stream, answer, site)
         mark = moment_text(answered_at(answer), less=stream.overlap_seconds)
         if cursor.page == "fetch" or len(rows) < stream.page_size:
             return Page(raws=rows, mark=mark)
         return Page(raws=rows, next=str(rows[-1]["id"]), mark=mark)
+
+    def pending(self, answer: Answer, site: Site) -> Pending | None:
+        return nested.further(answer, site)
 
     def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
         return _search(stream, [["id", "in", [int(each) for each in external_ids]], *_scope(stream, site)], site)
@@ -89,14 +92,14 @@ class OdooDialect(Dialect):
                 return _see(stream, writes, site)
 
     def _load(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
-        sheets = _going(_sheets(stream, writes, site))
-        names, rows = table(sheets)
-        columns = versions.columns(stream, site, names)
-        context = {} if writes[0].operation == "create" else _EVERYTHING
+        sheets = _sheets(stream, writes, site)
+        sheets = [sheet for sheet, goes in zip(sheets, _going(sheets), strict=True) if goes]
+        columns, rows = table(sheets)
+        context = {} if writes[0].operation == "create" else nested.EVERYTHING
         return call(site, stream.path, "load", [columns, rows], context=context)
 
     def _write(self, stream: Stream, write: Write, site: Site) -> Request:
-        values = changes(stream, write, site)
+        values = versions.values(stream.path, changes(stream, write, site), site)
         return call(site, stream.path, "write", [[int(id_in(write))], values])
 
     def _reopen(self, stream: Stream, write: Write, site: Site) -> Request:
@@ -136,7 +139,7 @@ class OdooDialect(Dialect):
         if name == "load":
             return _loaded(_sheets(stream, writes, site), check_loaded(result_of(answer)))
         if name == "read":
-            rows = _by_id(versions.told(stream, site, _rows(answer)))
+            rows = _by_id(_rows(stream, answer, site))
             later = "post" in plan[step:]
             return [
                 outcome_of(stream, write, rows.get(id_in(write)), site, before_posting=later) for write in writes
@@ -153,11 +156,11 @@ class OdooDialect(Dialect):
 
     def _first(self, name: str, write: Write, answer: Answer) -> Outcome:
         """What became of a step that goes one document a call."""
-        result = result_of(answer)
+        result_of(answer)
         if name == "reopen" and wants_reopening(write):
             # So that the next step knows: from here on the document is a draft.
             return Done(external_id=id_in(write), version=write.version, raw={**(write.raw or {}), "state": "draft"})
-        if name == "reopen" and not _rows_in(result):
+        if name == "reopen" and not nested.rows_of(answer):
             return Failed(error=Missing(code="gone", explanation="Odoo no longer has this document."))
         return Done(external_id=id_in(write))
 
@@ -172,22 +175,29 @@ class OdooDialect(Dialect):
         return call(site, "ir.model.data", "search_read", [domain], fields=["name", "res_id"])
 
     def found(self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site) -> list[Outcome | None]:
-        rows = _rows(answer)
         if writes[0].external_id is not None:
-            there = _by_id(versions.told(stream, site, rows))
+            there = _by_id(_rows(stream, answer, site))
             return [how_far(stream, write, there.get(id_in(write)), site) for write in writes]
-        made = {str(row["name"]): row["res_id"] for row in rows}
+        made = {str(row["name"]): row["res_id"] for row in nested.rows_of(answer)}
         names = [mark_of(write.key) for write in writes]
         return [Done(external_id=str(made[name])) if name in made else None for name in names]
 
     # --- whose books ---
 
     def whoami(self, site: Site) -> Request:
-        fields = ["name", "currency_id", "country_code"]
+        """The company, by a field that only servers of this version have: another one refuses to tell it."""
+        version = versions.of(site)
+        country = "country_code" if version >= versions.FIRST_THAT_COMPUTES else "country_id"
+        fields = ["name", "currency_id", country, *versions.SIGNS.get(version, ())]
         return call(site, "res.company", "search_read", [[["id", "=", company_id(site)]]], fields=fields)
 
     def company(self, answer: Answer, site: Site) -> Company:
-        rows = _rows(answer)
+        try:
+            rows = nested.rows_of(answer)
+        except Refused as error:
+            if error.code not in UNKNOWN:
+                raise
+            raise another_version(error, str(versions.of(site))) from error
         if not rows:
             raise Forbidden(
                 explanation="The connected Odoo user does not see this company.",
@@ -212,12 +222,8 @@ class OdooDialect(Dialect):
 
 
 def _search(stream: Stream, domain: list[Any], site: Site, *, limit: int | None = None) -> Request:
-    options: dict[str, Any] = {"order": "id asc", **({"limit": limit} if limit else {})}
-    fields = versions.asked(stream, site, stream.facts.get("spec") or dict.fromkeys(stream.facts["fields"]))
-    if "spec" in stream.facts:
-        options |= {"domain": domain, "specification": fields}
-        return call(site, stream.path, "web_search_read", [], context=_EVERYTHING, **options)
-    return call(site, stream.path, "search_read", [domain], fields=list(fields), context=_EVERYTHING, **options)
+    spec = stream.facts.get("spec") or {name: {} for name in stream.facts["fields"]}
+    return nested.search(site, stream.path, domain, spec, limit=limit)
 
 
 def _see(stream: Stream, writes: Sequence[Write], site: Site) -> Request:
@@ -234,19 +240,9 @@ def _scope(stream: Stream, site: Site) -> list[Any]:
     return domain
 
 
-def _rows(answer: Answer) -> list[Row]:
-    rows = _rows_in(result_of(answer))
-    if rows is None:
-        raise ContractBroken(explanation="Odoo answered a search without a list of records.")
-    return rows
-
-
-def _rows_in(result: Any) -> list[Row] | None:
-    if isinstance(result, dict):
-        result = result.get("records")
-    if not isinstance(result, list) or not all(isinstance(row, dict) for row in result):
-        return None
-    return result
+def _rows(stream: Stream, answer: Answer, site: Site) -> list[Row]:
+    """The stream's records in an answer, as version 17 tells them."""
+    return nested.told(stream.path, nested.rows_of(answer), site)
 
 
 def _by_id(rows: Sequence[Row]) -> dict[str, Row]:
@@ -258,21 +254,27 @@ def _by_id(rows: Sequence[Row]) -> dict[str, Row]:
 
 def _sheets(stream: Stream, writes: Sequence[Write], site: Site) -> list[Sheet]:
     of = new_sheet if writes[0].operation == "create" else changed_sheet
-    return [of(stream, write, site) for write in writes]
+    return [in_words_of(site, stream.path, of(stream, write, site)) for write in writes]
 
 
-def _going(sheets: Sequence[Sheet]) -> list[Sheet]:
-    """Those that can go in one call with the first."""
-    return [sheet for sheet in sheets if sheet.form == sheets[0].form]
+def _going(sheets: Sequence[Sheet]) -> list[bool]:
+    """Which of these can go in one call with the first: those of its form, as long as they are not too many lines."""
+    going: list[bool] = []
+    lines = 0
+    for sheet in sheets:
+        fits = sheet.form == sheets[0].form and (not going or lines + len(sheet.lines) <= _MOST_LINES)
+        lines += len(sheet.lines) if fits else 0
+        going.append(fits)
+    return going
 
 
 def _loaded(sheets: Sequence[Sheet], ids: Sequence[int]) -> list[Outcome]:
     """What became of each: those that went have their ids in the answer, in their order; the others go next."""
     going = _going(sheets)
-    if len(ids) != len(going):
+    if len(ids) != sum(going):
         raise ContractBroken(explanation="Odoo's load tells another number of records than were sent.")
     made = iter(ids)
-    return [Done(external_id=str(next(made))) if sheet.form == sheets[0].form else _not_now() for sheet in sheets]
+    return [Done(external_id=str(next(made))) if goes else _not_now() for goes in going]
 
 
 def _drafts(writes: Sequence[Write]) -> list[int]:

@@ -45,7 +45,8 @@ _NOT_THERE = Meaning(
 _UNKNOWN = Meaning(
     Refused,
     "Odoo does not know a field or value of this request: its version, or a module of it, is another than was expected.",
-    "Check that the modules Invoicing, Sales and Purchase that the flow needs are installed, and that it is Odoo 17.",
+    "Check that the modules Invoicing, Sales and Purchase that the flow needs are installed, and that the connection "
+    "names the version of this Odoo.",
 )
 _BUSY = Meaning(
     TryLater,
@@ -87,6 +88,9 @@ MEANINGS: Mapping[str, Meaning] = {
 }
 """The server undoes the transaction of every fault, so none of them has acted."""
 
+UNKNOWN = frozenset(name for name, meaning in MEANINGS.items() if meaning is _UNKNOWN)
+"""The faults of a server that does not know a field or an argument."""
+
 
 def result_of(answer: Answer) -> Any:
     """What a call returned; None where the method returns nothing. Raises the VendorError that the answer stands for."""
@@ -122,6 +126,16 @@ def error_of(fault: Any) -> VendorError:
     if issubclass(meaning.error, TryLater):
         return TryLater(words, sent=False, code=name, explanation=meaning.explanation, advice=meaning.advice)
     return meaning.error(words, code=name, explanation=meaning.explanation, advice=meaning.advice)
+
+
+def another_version(error: Refused, version: str) -> Refused:
+    """A server that does not know what one of this version knows."""
+    return Refused(
+        error.words,
+        code=error.code,
+        explanation=f"This Odoo is not of version {version}: it does not know what that version knows.",
+        advice="Choose its version in the connection's settings; Odoo shows it under Settings, at the bottom of the page.",
+    )
 
 
 def refused(why: str) -> Refused:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from integrations.wire.site import Site
+
+from . import versions
 from .quirks import MODULE, mark_of
 
 Values = Mapping[str, Any]
@@ -59,6 +62,18 @@ def table(sheets: Sequence[Sheet]) -> tuple[list[str], list[list[str]]]:
         rows.append([sheet.head[name] for name in heads] + [first.get(name, "") for name in lines])
         rows += [[""] * len(heads) + [line.get(name, "") for name in lines] for line in rest]
     return [*heads, *lines], rows
+
+
+def in_words_of(site: Site, model: str, sheet: Sheet) -> Sheet:
+    """The same cells by the names of the server's version."""
+    lines = tuple(_line_in_words_of(site, f"{model}.line", line) for line in sheet.lines)
+    return Sheet(versions.cells(model, sheet.head, site), lines)
+
+
+def _line_in_words_of(site: Site, model: str, line: Cells) -> Cells:
+    of = next(iter(line)).partition("/")[0]
+    below = {name.partition("/")[2]: cell for name, cell in line.items()}
+    return {f"{of}/{name}": cell for name, cell in versions.cells(model, below, site).items()}
 
 
 def _sheet(identity: Cells, values: Values) -> Sheet:

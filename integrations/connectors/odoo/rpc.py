@@ -33,15 +33,20 @@ def call(
     args: Sequence[Any],
     *,
     context: Mapping[str, Any] | None = None,
+    number: str | int = 1,
     **options: Any,
 ) -> Request:
-    """A call of a model's method for the company of this connection; the credentials' places are empty until it is signed."""
+    """A call of a model's method for the company of this connection; the credentials' places are empty until it is signed.
+
+    `number` is what the answer bears as well.
+    """
     # `load` takes moments for the user's own, so the user's zone is said to be UTC.
     known = {"lang": LANGUAGE, "tz": "UTC", "allowed_company_ids": [company_id(site)], **(context or {})}
     return _request(
         "object",
         "execute_kw",
         [site.settings["database"], None, None, model, method, list(args), {**options, "context": known}],
+        number,
     )
 
 
@@ -51,9 +56,9 @@ def company_id(site: Site) -> int:
     return int(given) if given.isdigit() else 1
 
 
-def _request(service: str, method: str, args: Sequence[Any]) -> Request:
+def _request(service: str, method: str, args: Sequence[Any], number: str | int = 1) -> Request:
     params = {"service": service, "method": method, "args": args}
-    body = json_body({"jsonrpc": "2.0", "method": "call", "params": params, "id": 1})
+    body = json_body({"jsonrpc": "2.0", "method": "call", "params": params, "id": number})
     return Request(method="POST", path=PATH, headers=_HEADERS, body=body, timeout=LONGEST_CALL)
 
 
@@ -98,7 +103,7 @@ class _Message(msgspec.Struct):
     jsonrpc: str
     method: str
     params: _Params
-    id: int
+    id: str | int
 
 
 LOG_IN = LogIn(open=_open, opened=_opened, put=_put)

@@ -56,8 +56,14 @@ class Books:
     number: int = 0
 
     def send(self, request: Request) -> Answer:
-        signed = CONNECTOR.auth.sign(request, self.secrets)
-        return http.send(signed, site=self.site, allow=(BASE,))
+        """The answer to a request; where it comes level by level, each in turn."""
+        while True:
+            signed = CONNECTOR.auth.sign(request, self.secrets)
+            answer = http.send(signed, site=self.site, allow=(BASE,))
+            more = DIALECT.pending(answer, self.site)
+            if more is None:
+                return answer
+            request = more.then
 
     def company(self) -> Company:
         return DIALECT.company(self.send(DIALECT.whoami(self.site)), self.site)
@@ -115,7 +121,7 @@ def after(write: Write, done: Outcome) -> Write:
     return replace(write, external_id=done.external_id, raw=done.raw or write.raw, version=done.version)
 
 
-@pytest.fixture(params=[17, 18])
+@pytest.fixture(params=[14, 15, 16, 17, 18])
 def vendor(request: pytest.FixtureRequest) -> Odoo:
     return server.fresh(request.param)
 
@@ -221,12 +227,13 @@ def test_a_tax_of_a_line_is_the_one_that_was_meant(books: Books, sale: Invoice) 
     assert there.lines[0].tax_rate.external_id == tax
 
 
-def test_fifty_invoices_take_four_calls_and_are_read_by_pages(books: Books, sale: Invoice) -> None:
+def test_fifty_invoices_take_four_steps_and_are_read_by_pages(books: Books, sale: Invoice) -> None:
+    levels = 1 if books.vendor.version >= 17 else 2  # heads and lines; there are no taxes here
     before = len(books.vendor.asked())
     writes = [creating(changed(sale, number=f"R-{n}"), key=f"i{n}") for n in range(50)]
     outcomes = books.carry_out("invoice", *writes)
     assert all(isinstance(outcome, Done) for outcome in outcomes)
-    assert len(books.vendor.asked()) == before + 4
+    assert len(books.vendor.asked()) == before + 2 + 2 * levels
     assert len(books.read("invoice", page_size=7)) == 50
 
 
@@ -346,9 +353,13 @@ def test_a_bill_of_the_same_number_is_not_posted_twice(books: Books, item: Ref) 
         lines=[Line(item=item, quantity=Decimal(40), unit_price=Decimal("2.5"))],
     )
     assert CONNECTOR.stream("bill").total(books.make("bill", bill).raw) == 100
-    (outcome,) = books.carry_out("bill", creating(bill, "second"))
-    assert isinstance(outcome, Failed)
-    assert isinstance(outcome.error, Duplicate)
+    if books.vendor.version < 16:  # older servers say so only when it is posted
+        with pytest.raises(Refused, match="Duplicated vendor reference"):
+            books.carry_out("bill", creating(bill, "second"))
+    else:
+        (outcome,) = books.carry_out("bill", creating(bill, "second"))
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, Duplicate)
     assert books.vendor.totals("in_invoice")["count"] == 1
 
 

@@ -283,7 +283,8 @@ def test_every_version_creates_posts_pays_reverses_and_balances(odoo, version):
     credit = odoo.ask("account.move.reversal", "reverse_moves", [wizard])["res_id"]
     odoo.ask("account.move", "action_post", [credit])
     assert odoo.read("account.move", paid, "payment_state") == "paid"
-    assert odoo.read("account.move", credit, "amount_total_signed") == -115.0
+    # Until 15 a tax has to be said.
+    assert odoo.read("account.move", credit, "amount_total_signed") == (-115.0 if version >= 16 else -100.0)
     assert odoo.call("common", "version")["result"]["server_version_info"][0] == version
     assert odoo.vendor.trial()["sum"] == 0
 

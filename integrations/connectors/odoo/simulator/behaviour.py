@@ -86,7 +86,14 @@ LOGIC.update(
         "account.journal": Logic(prepare=lists.prepare_journal, after=lists.after_journal),
         "account.fiscal.position": Logic(prepare=lists.prepare_owned),
         "account.analytic.line": Logic(prepare=lists.prepare_owned),
-        "account.payment.term.line": Logic(computed={"days": _each(lambda env, row: row["nb_days"])}),
+        "account.payment.term.line": Logic(
+            computed={
+                "days": _each(lambda env, row: row["nb_days"]),
+                "months": _each(lambda env, row: 0),
+                "end_month": _each(lambda env, row: row["delay_type"] != "days_after"),
+                "option": _each(lists.counted_from),
+            }
+        ),
         "res.currency": Logic(
             check_write=lists.check_write_currency,
             computed={
@@ -134,6 +141,7 @@ LOGIC.update(
             after=moves.after_line,
             check_unlink=moves.check_unlink_line,
             after_unlink=moves.after_unlink_line,
+            computed={"account_internal_type": lists.internal_types_of_lines},
             methods={
                 "reconcile": settlement.reconcile,
                 "remove_move_reconcile": settlement.remove_move_reconcile,

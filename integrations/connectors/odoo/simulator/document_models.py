@@ -26,7 +26,7 @@ _MOVES: tuple[Model, ...] = (
         monetary: amount_total_signed! amount_residual_signed! amount_total_in_currency_signed!
         float: invoice_currency_rate!@18-
         boolean: has_reconciled_entries~
-        many2many: duplicated_ref_ids~>account.move
+        many2many: duplicated_ref_ids~>account.move@16-
         one2many: line_ids>account.move.line:move_id invoice_line_ids>account.move.line:move_id
         one2many: reversal_move_id>account.move:reversed_entry_id@-17
         one2many: reversal_move_ids>account.move:reversed_entry_id@18-
@@ -34,7 +34,8 @@ _MOVES: tuple[Model, ...] = (
     model("account.move.line", """
         char: name ref^move_id.ref move_name^move_id.name matching_number!
         selection: parent_state^move_id.state move_type^move_id.move_type
-        selection: display_type(product|cogs|tax|discount@17-|rounding|payment_term|line_section|line_note|epd)
+        selection: display_type(product@16-|cogs@16-|tax@16-|discount@17-|rounding@16-|payment_term@16-|line_section|line_note|epd@16-)
+        selection: account_internal_type~(other|receivable|payable|liquidity)@-15
         integer: sequence
         boolean: exclude_from_invoice_tab!@-15 reconciled! blocked is_downpayment
         date: date^move_id.date invoice_date^move_id.invoice_date@17- date_maturity

@@ -10,6 +10,16 @@ _ACCOUNT_TYPES = (
     "expense_depreciation|expense_direct_cost|off_balance"
 )
 
+ACCOUNT_TYPES_TO_15 = {
+    "Receivable": "asset_receivable", "Payable": "liability_payable", "Bank and Cash": "asset_cash",
+    "Credit Card": "liability_credit_card", "Current Assets": "asset_current", "Non-current Assets": "asset_non_current",
+    "Prepayments": "asset_prepayments", "Fixed Assets": "asset_fixed", "Current Liabilities": "liability_current",
+    "Non-current Liabilities": "liability_non_current", "Equity": "equity", "Current Year Earnings": "equity_unaffected",
+    "Other Income": "income_other", "Income": "income", "Depreciation": "expense_depreciation", "Expenses": "expense",
+    "Cost of Revenue": "expense_direct_cost", "Off-Balance Sheet": "off_balance",
+}  # fmt: skip
+"""What accounts were called until 15, and what their types are from 16 on."""
+
 _TECHNICAL: tuple[Model, ...] = (
     model("ir.model", "char: name* model* modules!\ntext: info\nselection: state(manual|base)=base\nboolean: transient!"
           "\none2many: field_id>ir.model.fields:model_id", order="model"),
@@ -59,7 +69,7 @@ _PLACES: tuple[Model, ...] = (
         """, order="active desc, name"),
     model("res.currency.rate", """
         date: name*
-        float: rate company_rate~ inverse_company_rate~
+        float: rate company_rate~@15- inverse_company_rate~@15-
         many2one: currency_id*>res.currency company_id>res.company
         """, order="name desc, id"),
 )  # fmt: skip
@@ -70,8 +80,8 @@ _PEOPLE: tuple[Model, ...] = (
         many2one: partner_id!>res.partner currency_id*>res.currency country_id>res.country parent_id>res.company
         many2one: account_sale_tax_id>account.tax account_purchase_tax_id>account.tax
         many2one: account_fiscal_country_id>res.country transfer_account_id>account.account
-        many2one: account_journal_payment_debit_account_id>account.account@-17
-        many2one: account_journal_payment_credit_account_id>account.account@-17
+        many2one: account_journal_payment_debit_account_id>account.account@15-17
+        many2one: account_journal_payment_credit_account_id>account.account@15-17
         many2one: currency_exchange_journal_id>account.journal income_currency_exchange_account_id>account.account
         many2one: expense_currency_exchange_account_id>account.account
         boolean: active=true
@@ -80,6 +90,7 @@ _PEOPLE: tuple[Model, ...] = (
         selection: tax_calculation_rounding_method(round_per_line|round_globally)=round_per_line
         selection: po_double_validation(one_step|two_step)=one_step po_lock(edit|lock)=edit
         selection: chart_template(generic_coa)=generic_coa@17-
+        selection: early_pay_discount_computation(included|excluded|mixed)=included@16-16
         date: fiscalyear_lock_date tax_lock_date period_lock_date@-17 sale_lock_date@18- purchase_lock_date@18-
         date: hard_lock_date@18-
         """, order="sequence, name"),
@@ -94,8 +105,8 @@ _PEOPLE: tuple[Model, ...] = (
           label="acc_number"),
     model("res.partner.category", "char: name*\nboolean: active=true"),
     model("res.partner", """
-        char: name ref email phone mobile website street street2 city zip vat company_registry function barcode
-        char: complete_name~@17- commercial_company_name~ country_code^country_id.code
+        char: name ref email phone mobile website street street2 city zip vat function barcode
+        char: complete_name~@17- commercial_company_name~ country_code^country_id.code@16- company_registry@16-
         html: comment
         selection: lang(en_US)=en_US tz
         boolean: active=true is_company employee use_partner_credit_limit partner_share!=true
@@ -136,7 +147,7 @@ _PRODUCTS: tuple[Model, ...] = (
         boolean: active=true sale_ok=true purchase_ok=true is_storable@18-
         float: list_price&price=1.0 standard_price^product_variant_id.standard_price
         integer: sequence=1 product_variant_count~
-        selection: detailed_type(consu|service)=consu@-17 type(consu|service|combo@18-)=consu
+        selection: detailed_type(consu|service)=consu@15-17 type(consu|service|combo@18-)=consu
         selection: invoice_policy(order|delivery)=order purchase_method(purchase|receive)=receive
         many2one: categ_id*>product.category=1 uom_id*>uom.uom=1 uom_po_id*>uom.uom=1 company_id>res.company
         many2one: product_variant_id!>product.product property_account_income_id$>account.account
@@ -215,7 +226,9 @@ _LEDGER: tuple[Model, ...] = (
         selection: value(percent|fixed|balance)=percent
         selection: delay_type(days_after|days_after_end_of_month|days_after_end_of_next_month)=days_after@17-
         float: value_amount&terms=100
-        integer: nb_days@17- days~@-16
+        selection: option~(day_after_invoice_date|day_following_month)@-15
+        boolean: end_month~@16-16
+        integer: nb_days@17- days~@-16 months~@16-16
         many2one: payment_id*>account.payment.term
         """, label="value"),
     model("account.analytic.plan", "char: name*"),

@@ -7,6 +7,7 @@ from typing import Any
 
 from .faults import UserError, ValidationError
 from .fields import Values
+from .list_models import ACCOUNT_TYPES_TO_15
 from .moves import commercial, currency_rate
 from .orm import Env
 
@@ -154,13 +155,25 @@ def account_label(env: Env, row: Values) -> str:
 
 def user_types(env: Env, rows: list[Values]) -> list[int | None]:
     """Until 15: the row of the account types that an account points at."""
-    known = {row["name"]: row["id"] for row in env.select("account.account.type", "1")}
+    known = {ACCOUNT_TYPES_TO_15[row["name"]]: row["id"] for row in env.select("account.account.type", "1")}
     return [known.get(row["account_type"]) for row in rows]
 
 
 def internal_types(env: Env, rows: list[Values]) -> list[str]:
     kinds = {"asset_receivable": "receivable", "liability_payable": "payable", "asset_cash": "liquidity"}
     return [kinds.get(row["account_type"], "other") for row in rows]
+
+
+def internal_types_of_lines(env: Env, rows: list[Values]) -> list[str | None]:
+    """Until 15: the kind of the account that a line is on."""
+    accounts = env.rows("account.account", [row["account_id"] for row in rows if row["account_id"]])
+    kinds = dict(zip((row["id"] for row in accounts), internal_types(env, accounts), strict=True))
+    return [kinds.get(row["account_id"]) for row in rows]
+
+
+def counted_from(env: Env, line: Values) -> str:
+    """Until 15: from which day the days of a payment term are counted."""
+    return "day_after_invoice_date" if line["delay_type"] == "days_after" else "day_following_month"
 
 
 def internal_groups(env: Env, rows: list[Values]) -> list[str]:

@@ -133,9 +133,9 @@ def _put(env: Env, model: str, values: Values, path: Path, cell: Any, *, within:
     found = env.fields(MODELS[model]).get(name)
     if found is None:
         raise BadCell(within or name, f"Unknown field {name!r} in model {model!r}")
-    if cell in ("", None) and not (found.type in MANY and cell == ""):
-        return
-    if found.type == "many2one":
+    if cell in ("", None) and found.type not in MANY:
+        values[name] = False  # an empty cell says that there is nothing
+    elif found.type == "many2one":
         values[name] = _reference(env, found, rest, str(cell), within or name)
     elif found.type == "many2many":
         words = [word.strip() for word in str(cell).split(",") if word.strip()]

@@ -57,8 +57,8 @@ def prepare(env: Env, values: Values, given: frozenset[str]) -> Values:
         values |= numbered(values["name"])
     if kind in INVOICES and values.get("partner_id"):
         values |= _from_partner(env, values, kind, given)
-    if "date" not in given or not values.get("date"):
-        values["date"] = accounting_date(env, values, company).isoformat()
+    if not values.get("date"):  # until 15 a form fills it in, and a caller has to say it
+        values["date"] = (accounting_date(env, values, company) if env.version >= 16 else env.today).isoformat()
     return values
 
 
@@ -139,7 +139,7 @@ def _follow(env: Env, move: Values, changed: frozenset[str]) -> None:
     if not made and move["state"] == "draft":
         if "partner_id" in changed and move["partner_id"] and move["move_type"] in INVOICES:
             updates |= _from_partner(env, move, move["move_type"], changed)
-        if "invoice_date" in changed and "date" not in changed:
+        if "invoice_date" in changed and "date" not in changed and env.version >= 16:
             updates["date"] = accounting_date(env, move, env.one("res.company", move["company_id"])).isoformat()
         if "journal_id" in changed:
             updates["company_id"] = env.one("account.journal", move["journal_id"])["company_id"]
@@ -249,7 +249,7 @@ def recompute(env: Env, move: Values) -> None:
 def _recompute_invoice(env: Env, move: Values, lines: list[Values]) -> None:
     company = env.one("res.company", move["company_id"])
     direction, places = sign(move["move_type"]), decimals(env, move["currency_id"])
-    day = move["invoice_date"] or move["date"] or env.today.isoformat()
+    day = (move["invoice_date"] if env.version >= 16 else None) or move["date"] or env.today.isoformat()
     rate = currency_rate(env, move["currency_id"], company, day)
     globally = company["tax_calculation_rounding_method"] == "round_globally"
     owed: defaultdict[tuple[int, int | None], list[Decimal]] = defaultdict(lambda: [Decimal(), Decimal()])
@@ -458,7 +458,7 @@ def _from_product(env: Env, move: Values, values: Values, given: frozenset[str])
         found["price_unit"] = shown["lst_price"] if sales else shown["standard_price"]
     if product and "product_uom_id" not in given:
         found["product_uom_id"] = shown["uom_id"]
-    if not values.get("account_id"):
+    if "account_id" not in given:
         found["account_id"] = _product_account(inside, move, shown.get("product_tmpl_id"), sales=sales)
     if "tax_ids" not in given:
         found["tax_ids"] = _default_taxes(
@@ -480,6 +480,8 @@ def _product_account(env: Env, move: Values, template: int | None, *, sales: boo
 
 
 def _default_taxes(env: Env, move: Values, product: Values, account: int | None, *, sales: bool) -> list[int]:
+    if env.version <= 15:  # a form fills them in
+        return []
     listed = product.get("taxes_id" if sales else "supplier_taxes_id") or []
     mine = [row["id"] for row in env.rows("account.tax", listed) if row["company_id"] == move["company_id"]]
     if product:
@@ -513,13 +515,13 @@ def decimals(env: Env, currency: int) -> int:
 
 
 def currency_rate(env: Env, currency: int, company: Values, day: str) -> Decimal:
-    """Units of `currency` for one of the company's; 1 where nobody ever entered a rate."""
+    """Units of `currency` for one of the company's; 1 where nobody entered a rate for that day or, until 17, before it."""
     if currency == company["currency_id"]:
         return Decimal(1)
     found = env.store.run(
         "select rate from res_currency_rate where currency_id = ? and coalesce(company_id, ?) = ?"
-        " order by name > ?, case when name > ? then name end, name desc limit 1",
-        currency, company["id"], company["id"], day, day,
+        " and (name <= ? or ?) order by name > ?, case when name > ? then name end, name desc limit 1",
+        currency, company["id"], company["id"], day, env.version >= 18, day, day,
     )  # fmt: skip
     return Decimal(found[0][0]) / 10**8 if found and found[0][0] else Decimal(1)
 

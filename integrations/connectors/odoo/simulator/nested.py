@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .faults import BadType
 from .orm import Env
 from .tables import MODELS
 
@@ -16,14 +17,21 @@ def web_search_read(
     env: Env,
     model: str,
     domain: Any,
-    specification: Mapping[str, Any],
+    specification: Mapping[str, Any] | None = None,
     offset: int = 0,
     limit: int | None = None,
     order: str | None = None,
     count_limit: int | None = None,
+    fields: list[str] | None = None,
 ) -> dict[str, Any]:
+    """Until 16 it takes plain fields and tells no more than `search_read`."""
+    if (specification is None) == (env.version >= 17) or (fields is not None and env.version >= 17):
+        raise BadType("web_search_read() got unexpected or missing arguments: they are others in another version")
     found = env.search(model, domain, offset=offset, limit=limit, order=order or "")
-    return {"length": env.count(model, domain), "records": _nested(env, model, found, specification)}
+    records = (
+        env.read(model, found, fields or ()) if specification is None else _nested(env, model, found, specification)
+    )
+    return {"length": env.count(model, domain), "records": records}
 
 
 def _nested(env: Env, model: str, ids: list[int], specification: Mapping[str, Any]) -> list[dict[str, Any]]:

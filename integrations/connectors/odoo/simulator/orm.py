@@ -16,12 +16,14 @@ from typing import Any
 from .domains import Compiler
 from .faults import AccessError, BadValue, MissingError, UserError, ValidationError
 from .fields import MANY, PRECISIONS, Field, Model, Values
+from .list_models import ACCOUNT_TYPES_TO_15
 from .tables import MODELS, Tables
 
 # Fields that a caller may write although another record, or another field, keeps the value.
 _KEPT_ELSEWHERE = frozenset(
     [
         ("account.account", "company_ids"),
+        ("account.account", "user_type_id"),
         ("product.template", "default_code"),
         ("product.template", "barcode"),
         ("product.template", "standard_price"),
@@ -455,6 +457,10 @@ class Env(Tables):
         if kind.name == "account.account" and found.name == "company_ids":
             linked = [each for command in commands or [] for each in (command[2] if command[0] == 6 else [command[1]])]
             self.update(kind.name, [id], {"company_id": int(linked[0])} if linked else {})
+            return
+        if kind.name == "account.account" and found.name == "user_type_id":
+            label = self.one(found.relation, commands)["name"]
+            self.update(kind.name, [id], {"account_type": ACCOUNT_TYPES_TO_15[label]})
             return
         if found.related:  # a template's value that its only variant keeps
             first, _, rest = found.related.partition(".")

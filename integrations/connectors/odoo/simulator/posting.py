@@ -12,6 +12,7 @@ from .moves import INVOICES, PURCHASES, REFUNDS, SALES
 from .orm import ROOT, Env
 
 _NO_RIGHT = "You don't have the access rights to post an invoice."
+_TEXT = ("line_section", "line_note")
 _REVERSED = {
     "entry": "entry",
     "out_invoice": "out_refund",
@@ -63,6 +64,8 @@ def _post(env: Env, move: Values) -> None:
             updates["payment_reference"], move["id"],
         )  # fmt: skip
     settlement.settle(env, [move["id"]])
+    if move["reversed_entry_id"] and env.one("account.move", move["reversed_entry_id"])["state"] == "posted":
+        _match_with(env, move["reversed_entry_id"], move["id"])
     if move["move_type"] in INVOICES and move["partner_id"]:
         rank = "customer_rank" if move["move_type"] in SALES else "supplier_rank"
         top = env.one("res.partner", moves.commercial(env, move["partner_id"]))
@@ -293,10 +296,11 @@ def copied_lines(env: Env, move: Values) -> list[Any]:
     ]
     lines = env.select("account.move.line", "move_id = ? order by id", move["id"])
     return [
-        [0, 0, {name: line[name] or False for name in names} | {"tax_ids": [[6, 0, line["tax_ids"]]]}]
+        [0, 0, {name: line[name] or False for name in names if name != "display_type" or line[name] in _TEXT}
+               | {"tax_ids": [[6, 0, line["tax_ids"]]]}]
         for line in lines
-        if line["display_type"] in ("product", "line_section", "line_note")
-    ]
+        if line["display_type"] in ("product", *_TEXT)
+    ]  # fmt: skip
 
 
 def _again(env: Env, move: Values, wizard: Values) -> int:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from .fields import Values
+from .list_models import ACCOUNT_TYPES_TO_15
 from .orm import Env
 from .tables import MODELS
 
@@ -100,7 +101,17 @@ TERMS: tuple[tuple[str, tuple[tuple[int, int, str], ...]], ...] = (
     ("30% Now, Balance 60 Days", ((30, 0, "days_after"), (70, 60, "days_after"))),
 )
 MODULES = ("base", "web", "mail", "product", "uom", "analytic", "account", "l10n_generic_coa", "sale", "purchase")
-_ACCOUNT_TYPES_TO_15 = tuple(dict.fromkeys(kind for _, _, kind in ACCOUNTS))
+# the parts of external ids under which version 15 and older know the types of accounts
+_ACCOUNT_TYPE_NAMES = {
+    "Receivable": "account_type_receivable", "Payable": "account_type_payable", "Bank and Cash": "account_type_liquidity",
+    "Credit Card": "account_type_credit_card", "Current Assets": "account_type_current_assets",
+    "Non-current Assets": "account_type_non_current_assets", "Prepayments": "account_type_prepayments",
+    "Fixed Assets": "account_type_fixed_assets", "Current Liabilities": "account_type_current_liabilities",
+    "Non-current Liabilities": "account_type_non_current_liabilities", "Equity": "account_type_equity",
+    "Current Year Earnings": "unaffected_earnings", "Other Income": "account_type_other_income",
+    "Income": "account_type_revenue", "Depreciation": "account_type_depreciation", "Expenses": "account_type_expenses",
+    "Cost of Revenue": "account_type_direct_costs", "Off-Balance Sheet": "account_off_sheet",
+}  # fmt: skip
 
 
 def seed(env: Env) -> None:
@@ -133,8 +144,8 @@ def seed(env: Env) -> None:
     )
     for name in ("All", "Saleable", "Expenses"):
         env.insert("product.category", {"name": name, "parent_id": None if name == "All" else 1})
-    for kind in _ACCOUNT_TYPES_TO_15:
-        env.insert("account.account.type", {"name": kind, "internal_group": kind.partition("_")[0], "type": "other"})
+    for name, kind in ACCOUNT_TYPES_TO_15.items():
+        env.insert("account.account.type", {"name": name, "internal_group": kind.partition("_")[0], "type": "other"})
     for name in ("Invoicing / Administrator", "Invoicing / Billing"):
         env.insert("res.groups", {"name": name, "full_name": name})
     for name in MODULES:
@@ -178,6 +189,8 @@ def _name_records(env: Env) -> None:
         ("uom.product_uom_hour", "uom.uom", 2), ("product.product_category_all", "product.category", 1),
         ("account.group_account_manager", "res.groups", 1), ("account.group_account_invoice", "res.groups", 2),
     ]  # fmt: skip
+    kinds = env.select("account.account.type", "1")
+    named += [(f"account.data_{_ACCOUNT_TYPE_NAMES[row['name']]}", "account.account.type", row["id"]) for row in kinds]
     named += [(f"base.{row['name']}", "res.currency", row["id"]) for row in env.select("res.currency", "1")]
     named += [(f"base.{str(row['code']).lower()}", "res.country", row["id"]) for row in env.select("res.country", "1")]
     for external, model, id in named:
