@@ -59,7 +59,7 @@ class Next:
     """What have you for me? `place` is None where the message does not tell it. Answered by Take, NothingNow,
     NothingMore or Turned."""
 
-    ticket: str
+    ticket: str = field(repr=False)
     place: Place | None = None
 
 
@@ -71,7 +71,7 @@ class Brought:
     headers "code" and "words".
     """
 
-    ticket: str
+    ticket: str = field(repr=False)
     answer: Answer
 
 
@@ -79,7 +79,7 @@ class Brought:
 class Trouble:
     """Their side cannot reach the books: the vendor's code and words. Answered by Said."""
 
-    ticket: str
+    ticket: str = field(repr=False)
     code: str = ""
     words: str = ""
 
@@ -88,14 +88,14 @@ class Trouble:
 class WhyNothing:
     """Why was there nothing, or what went wrong? Answered by NothingNow (ask again soon) or Said."""
 
-    ticket: str
+    ticket: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaving:
     """The visit ends. Answered by Said."""
 
-    ticket: str
+    ticket: str = field(repr=False)
 
 
 Message = Hello | SignIn | Next | Brought | Trouble | WhyNothing | Leaving
