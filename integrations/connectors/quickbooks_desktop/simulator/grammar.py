@@ -93,7 +93,7 @@ class Language:
         for name, tokens in entries:
             if name.startswith("{"):
                 self.words[name] = frozenset(tokens)
-            elif len(tokens) == 1 and tokens[0] in defined and tokens[0].endswith(("Rq", "Rs")):
+            elif len(tokens) == 1 and tokens[0] in defined and tokens[0].endswith(("Rq", "Rs", "Ret")):
                 self.forms[name] = self.forms[tokens[0]]
             else:
                 self.forms[name] = _form(name, tokens, defined)
@@ -260,7 +260,7 @@ _REFERENCES: dict[str, Form] = {}
 
 def _entries(table: str) -> Iterator[tuple[str, list[str]]]:
     """Name and tokens of every definition; what is indented goes on with the one above."""
-    joined = re.sub(r"\n\s+", " ", table)
+    joined = re.sub(r"\n +", " ", table)
     for line in joined.splitlines():
         if line.strip() and not line.startswith("#"):
             name, _, rest = line.partition(" = ")
