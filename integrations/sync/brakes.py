@@ -15,6 +15,7 @@ class Brakes:
     update_share: int = 50  # percent
     updates_at_least: int = 100
     creates_at_most: int = 0  # 0: any number
+    shrink_share: int = 20  # percent of the rows that a published list had last time
 
 
 def unusual(planned: Mapping[str, int], *, linked: int, brakes: Brakes) -> str:
@@ -29,4 +30,16 @@ def unusual(planned: Mapping[str, int], *, linked: int, brakes: Brakes) -> str:
         return f"{updates} of {linked} records would be changed: look whether the mapping or the source changed by mistake."
     if brakes.creates_at_most and creates > brakes.creates_at_most:
         return f"{creates} records would be created, and the flow allows {brakes.creates_at_most} in one run."
+    return ""
+
+
+def shrank(rows: int, before: int | None, *, brakes: Brakes) -> str:
+    """Why a person should look at a list before it replaces the published one; empty where nothing is unusual.
+
+    `before` is how many rows it had last time; None where nothing was published yet.
+    """
+    if not rows:
+        return "The list is empty: look whether the source is complete."
+    if before is not None and (before - rows) * 100 > before * brakes.shrink_share:
+        return f"The list has {rows} rows and had {before} last time: look whether the source is complete."
     return ""

@@ -41,7 +41,9 @@ class Publication(TenantOwned):
 
     class Meta(TenantOwned.Meta):
         constraints = (
-            models.UniqueConstraint(fields=("tenant", "connection", "object", "number"), name="one_publication_a_number"),
+            models.UniqueConstraint(
+                fields=("tenant", "connection", "object", "number"), name="one_publication_a_number"
+            ),
             models.UniqueConstraint(
                 fields=("tenant", "connection", "object"),
                 condition=~Q(state="published"),

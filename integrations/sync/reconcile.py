@@ -25,6 +25,7 @@ from integrations.connectors.registry import connector
 from integrations.crosswalk import who
 from integrations.records.keep import exact
 from integrations.records.models import Record
+from integrations.sync import published
 from integrations.sync.match import target_identities
 from integrations.sync.models import Flow, Item, Run
 from integrations.wire.message import Pending
@@ -247,6 +248,8 @@ def _ask(
     if not ids:
         return {}
     dialect = connector(connection.connector).dialect
+    if dialect.sheet(facts, site_of(connection)) is not None:
+        return published.standing(connection, facts, ids, before=before, since=since)
     request = dialect.fetch(facts, ids, site_of(connection))
     answer = line.send(connection, request, before=before, not_before=since)
     if isinstance(answer, Pending):

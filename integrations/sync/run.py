@@ -13,7 +13,7 @@ from datetime import datetime
 from django.db import OperationalError
 
 from integrations.records.intake import freshen
-from integrations.sync import calls, feed, plan, reconcile, settle, stages
+from integrations.sync import calls, feed, pick_up, plan, publish, reconcile, settle, stages
 from integrations.sync.calls import Unfit
 from integrations.sync.models import Call, Run
 from integrations.sync.stages import Done, Later
@@ -40,6 +40,8 @@ def carry_out(run: Run, *, until: datetime) -> Later | Done:
         apply(run, until)
         while decide_again(run, until):
             apply(run, until)
+        publish.publish_list(run, until=until)
+        pick_up.pick_up(run)
         stages.enter(run, "adding up")
         return stages.finish(run, reconcile.of_run(run, until=until))
     except Exception as error:  # whatever it is, it is written down with the run: nothing stops silently

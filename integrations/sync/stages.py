@@ -135,14 +135,18 @@ def check_safe(run: Run) -> None:
         )
         linked = Link.objects.filter(connection=run.flow.target_id, object=run.flow.target_object).count()
     words = unusual(planned, linked=linked, brakes=policy_of(run.flow.policy).brakes)
-    if not words:
-        return
-    with transaction.atomic():
-        run.hold()
-        _leave(run, Run.State.STOPPED, words=words)
-        issues.open_issues([_stopped(run, words)])
-        audit.record("run.stopped", subject=run, data={"words": words})
-    raise NotNow(timezone.now(), words)
+    if words:
+        with transaction.atomic():
+            stop(run, words, "The plan looks unusual, so nothing of it was sent.")
+        raise NotNow(timezone.now(), words)
+
+
+def stop(run: Run, words: str, explanation: str) -> None:
+    """Let a run wait until a person has looked at it. Inside a transaction, after which the run's slice ends."""
+    run.hold()
+    _leave(run, Run.State.STOPPED, words=words)
+    issues.open_issues([_stopped(run, words, explanation)])
+    audit.record("run.stopped", subject=run, data={"words": words})
 
 
 def put_off(run: Run, *, at: datetime, why: str) -> Later:
@@ -256,14 +260,14 @@ def _leave(run: Run, state: str, *, words: str = "") -> None:
     )  # fmt: skip
 
 
-def _stopped(run: Run, words: str) -> Issue:
+def _stopped(run: Run, words: str, explanation: str) -> Issue:
     return Issue(
         code="brake",
         about=issues.about("brake", run.flow_id),
         flow=run.flow,
         where=run.flow.name,
         words=words,
-        explanation="The plan looks unusual, so nothing of it was sent.",
+        explanation=explanation,
         advice="Look at the run's items; approve the run if they are right, or cancel it.",
     )
 

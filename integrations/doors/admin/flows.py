@@ -44,6 +44,7 @@ BRAKES = {
     "update_share": "Stop when more than this share would change (percent)",
     "updates_at_least": "… and at least so many",
     "creates_at_most": "Stop when more than so many would be created (0: never)",
+    "shrink_share": "Stop when a published list has lost more than this share of its rows (percent)",
 }
 
 
