@@ -1,0 +1,383 @@
+"""QuickBooks Desktop's language: documents of questions and writes that the Web Connector carries to it and back.
+
+A sweep is one iterator: the first page starts it, the page token is its id, and it dies with the visit in which it was
+started. Where QuickBooks no longer knows it, the sweep simply begins again: rows that were read already are the same.
+What was deleted since the mark is asked for in the same document as the first page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
+from integrations.wire.errors import Duplicate, Missing, TryLater, VendorError
+from integrations.wire.message import Answer, Request
+from integrations.wire.site import Site
+from integrations.wire.stream import Cursor, Gone, Page, Problem, Stream
+from integrations.wire.xml import KIND
+
+from .bodies import asked_for, home_of, is_multicurrency, one_asked
+from .books import EVERYTHING_ABOUT_BOOKS, company_in
+from .entities import Entity, entity_of
+from .faults import NOT_FOUND, answers_in, error_of, one_by_id, unanswered
+from .grammar import DELETED, LIST_QUERY, TXN_QUERY
+from .qbxml import Asked, Told, document
+from .quirks import is_guid, is_longer_ago, is_void, mark_at
+from .shapes import bare, member
+
+METHOD = "QBXML"
+LONGEST_REQUEST = 300.0
+"""Seconds for which a person's QuickBooks may be at a document."""
+
+AGAIN = "again"
+"""The page token of a sweep whose iterator is gone: it begins again."""
+
+DELETIONS_REACH = timedelta(days=90)
+"""How far back QuickBooks tells deletions (memory)."""
+
+ROWS, GONE, CURRENCIES, AFTER = "rows", "gone", "currencies", "after"
+"""The request ids of what is not a write."""
+
+
+class QuickBooksDesktopDialect(Dialect):
+    """The language itself; what differs from stream to stream stands in its `Entity`."""
+
+    # --- reading ---
+
+    def ask(self, stream: Stream, cursor: Cursor, site: Site) -> Request:
+        entity = entity_of(stream)
+        since = _since(entity, cursor.mark)
+        if cursor.page not in (None, AGAIN):
+            return _request(stream, [_question(entity, ROWS, since, page=stream.page_size, iterator=cursor.page)], site)
+        asked = [_question(entity, ROWS, since, page=stream.page_size)]
+        if cursor.mark is not None and entity.gone:
+            asked.append(_deletions(entity, cursor.mark))
+        return _request(stream, asked, site)
+
+    def read(self, stream: Stream, cursor: Cursor, answer: Answer, site: Site) -> Page:
+        entity, answers = entity_of(stream), one_by_id(answers_in(answer))
+        told = answers.get(ROWS)
+        if told is None:
+            raise unanswered()
+        is_fetched = cursor.page == "fetch"
+        if told.failed and not (is_fetched and told.code in NOT_FOUND):
+            error = error_of(told)
+            if cursor.page in (None, AGAIN) or is_fetched or isinstance(error, TryLater):
+                raise error
+            return Page(raws=[], next=AGAIN)  # whatever else is wrong, the question from the beginning tells
+        rows = _rows(entity, told.rows, answers.get(CURRENCIES), site)
+        if is_fetched:
+            return Page(raws=rows)
+        gone, problems = _gone(stream, cursor, answers.get(GONE), answer)
+        return Page(
+            raws=rows,
+            gone=gone,
+            problems=problems,
+            next=told.iterator_id if entity.iterates and told.remaining > 0 else None,
+            mark=mark_at(answer.received_at, told.rows, overlap=stream.overlap_seconds),
+        )
+
+    def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
+        entity = entity_of(stream)
+        return _request(stream, [_question(entity, ROWS, {entity.key: [bare(each) for each in external_ids]})], site)
+
+    # --- writing ---
+
+    def compose(self, stream: Stream, writes: Sequence[Write], key: str, site: Site, step: int = 1) -> Request:
+        """One document for these writes, each tried whatever becomes of the others.
+
+        A write that QuickBooks is known to refuse is left out and told by `outcomes`. Raises it where that leaves none.
+        """
+        asked = asked_for(stream, writes, site)
+        ready = [each for each in asked if isinstance(each, Asked)]
+        if not ready:
+            raise next(each for each in asked if isinstance(each, VendorError))
+        entity = entity_of(stream)
+        if writes[0].operation == "void":  # whose answer says nothing of what is left
+            ids = [str(each.content["TxnID"]) for each in ready]
+            ready.append(_question(entity, AFTER, {entity.key: ids}))
+        return _request(stream, ready, site, key=key)
+
+    def outcomes(
+        self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site, step: int = 1
+    ) -> list[Outcome]:
+        """What became of each. Raises the error of one that may have been done: then all are looked up."""
+        entity, answers = entity_of(stream), one_by_id(answers_in(answer))
+        after = answers.get(AFTER)
+        there = {str(row.get(entity.key)): row for row in after.rows} if after else {}
+        outcomes: list[Outcome] = []
+        for write, asked in zip(writes, asked_for(stream, writes, site), strict=True):
+            if isinstance(asked, VendorError):
+                outcomes.append(Failed(error=asked))
+                continue
+            told = answers.get(write.key)
+            if told is None:
+                raise unanswered()
+            outcome = _outcome(stream, write, told, answers.get(CURRENCIES), there, site)
+            if isinstance(outcome, Failed) and outcome.error.may_have_acted:
+                raise outcome.error
+            outcomes.append(outcome)
+        return outcomes
+
+    # --- was it done? ---
+
+    def look_up(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        return _request(stream, [_look_up(stream, write, site) for write in writes], site)
+
+    def found(self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site) -> list[Outcome | None]:
+        entity, answers = entity_of(stream), one_by_id(answers_in(answer))
+        found: list[Outcome | None] = []
+        for write in writes:
+            told = answers.get(write.key)
+            if told is None:
+                raise unanswered()
+            if told.failed and told.code not in NOT_FOUND:
+                raise error_of(told)
+            rows = _rows(entity, told.rows, answers.get(CURRENCIES), site)
+            found.append(_recognised(stream, write, rows, site))
+        return found
+
+    # --- whose books ---
+
+    def whoami(self, site: Site) -> Request:
+        return Request(method=METHOD, path="company", body=document(EVERYTHING_ABOUT_BOOKS), timeout=LONGEST_REQUEST)
+
+    def company(self, answer: Answer, site: Site) -> Company:
+        books = company_in(answers_in(answer))
+        currency = str(site.settings.get("home_currency") or books.currency)
+        return Company(
+            name=books.name,
+            id=books.file_id or books.name,
+            currency=currency,
+            country=books.country,
+            environment=site.environment,
+        )
+
+
+def _request(stream: Stream, asked: Sequence[Asked], site: Site, *, key: str = "") -> Request:
+    """The document of these, with a question for the codes of currencies where the books have several."""
+    if is_multicurrency(site):
+        asked = [*asked, Asked(name="CurrencyQuery", content={"ActiveStatus": "All"}, table=LIST_QUERY, id=CURRENCIES)]
+    return Request(method=METHOD, path=stream.name, body=document(asked, key=key), timeout=LONGEST_REQUEST)
+
+
+# --- questions -------------------------------------------------------------------------------------------------------
+
+
+def _since(entity: Entity, mark: str | None) -> dict[str, Any]:
+    if entity.is_list:
+        return {"ActiveStatus": "All", **({"FromModifiedDate": mark} if mark else {})}
+    return {"ModifiedDateRangeFilter": {"FromModifiedDate": mark}} if mark else {}
+
+
+def _question(
+    entity: Entity, id: str, by: Mapping[str, Any], *, page: int | None = None, iterator: str | None = None
+) -> Asked:
+    """A question for records; with a page size, page by page where QuickBooks can do so."""
+    paged = page is not None and entity.iterates
+    return Asked(
+        name=f"{entity.name}Query",
+        content={
+            **by,
+            **({"MaxReturned": page} if paged else {}),
+            **{name: "0" if name == "OwnerID" else True for name in entity.asks if name != "OwnerID"},
+            **({"OwnerID": ["0"]} if "OwnerID" in entity.asks else {}),
+        },
+        table=LIST_QUERY if entity.is_list else TXN_QUERY,
+        id=id,
+        iterator=("Continue" if iterator else "Start") if paged else "",
+        iterator_id=iterator or "",
+    )
+
+
+def _deletions(entity: Entity, mark: str) -> Asked:
+    sort = "List" if entity.is_list else "Txn"
+    content = {f"{sort}DelType": list(entity.gone), "DeletedDateRangeFilter": {"FromDeletedDate": mark}}
+    return Asked(name=f"{sort}DeletedQuery", content=content, table=DELETED, id=GONE)
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+def _rows(entity: Entity, rows: Sequence[dict[str, Any]], currencies: Told | None, site: Site) -> list[dict[str, Any]]:
+    """The rows with the code of their currency, and with an empty list where a transaction has no lines."""
+    codes = {row.get("ListID"): row.get("CurrencyCode") for row in currencies.rows} if currencies else {}
+    return [_complete(entity, row, codes, home_of(site)) for row in rows]
+
+
+def _complete(entity: Entity, row: dict[str, Any], codes: Mapping[Any, Any], home: str) -> dict[str, Any]:
+    told = row.get("CurrencyRef")
+    if isinstance(told, Mapping):
+        row = {**row, "CurrencyRef": {**told, "CurrencyCode": codes.get(told.get("ListID")) or home}}
+    elif not entity.is_list:
+        row = {**row, "CurrencyRef": {"CurrencyCode": home}}
+    if "IncludeLineItems" in entity.asks and "Lines" not in row and "Applied" not in row:
+        row = {**row, "Lines": []}
+    return row
+
+
+def _gone(stream: Stream, cursor: Cursor, told: Told | None, answer: Answer) -> tuple[list[Gone], list[Problem]]:
+    if told is None or cursor.mark is None:
+        return [], []
+    if told.failed:
+        raise error_of(told)
+    entity = entity_of(stream)
+    problems = []
+    if is_longer_ago(cursor.mark, DELETIONS_REACH, now=answer.received_at):
+        problems.append(
+            Problem(
+                where=f"Deletions of {stream.label.lower()}",
+                what="QuickBooks tells deletions of the last 90 days only, and the last read is longer ago.",
+                advice="Start a full read of this object: what it no longer lists has been deleted.",
+            )
+        )
+    read = stream.facts.get("id_of", str)
+    return [Gone(external_id=read(row[entity.key]), how="deleted") for row in told.rows if entity.key in row], problems
+
+
+def _outcome(
+    stream: Stream,
+    write: Write,
+    told: Told,
+    currencies: Told | None,
+    there: Mapping[str, dict[str, Any]],
+    site: Site,
+) -> Outcome:
+    if told.failed:
+        return Failed(error=error_of(told))
+    entity = entity_of(stream)
+    if write.operation == "delete":
+        return Done(external_id=write.external_id or "")
+    rows = [there[bare(write.external_id or "")]] if bare(write.external_id or "") in there else list(told.rows)
+    if write.operation == "void" and not there:
+        return Done(external_id=write.external_id or "")
+    if not rows or entity.key not in rows[0]:
+        # Saved, and then not shown (warnings 501 and 510): what became of it has to be looked up.
+        return Failed(error=TryLater(told.words, sent=True, code=told.code, explanation="QuickBooks does not show it."))
+    return _done(stream, _rows(entity, rows[:1], currencies, site)[0])
+
+
+def _done(stream: Stream, row: dict[str, Any]) -> Done:
+    return Done(external_id=stream.shape.external_id(row), version=row.get("EditSequence"), raw=row)
+
+
+# --- look-ups --------------------------------------------------------------------------------------------------------
+
+
+def _look_up(stream: Stream, write: Write, site: Site) -> Asked:
+    entity = entity_of(stream)
+    if write.operation != "create":
+        return _question(entity, write.key, {entity.key: [bare(write.external_id or "")]})
+    asked = one_asked(stream, write, site)
+    if isinstance(asked, VendorError):
+        return _question(entity, write.key, {entity.key: ["0-0"]})  # it can never have been sent; `found` says why
+    return _question(entity, write.key, _by(entity, asked.content))
+
+
+def _by(entity: Entity, body: Mapping[str, Any]) -> dict[str, Any]:
+    """How QuickBooks is asked for what this body would have made."""
+    if entity.is_list:
+        name = _text(body.get(entity.unique))
+        if body.get("ParentRef"):  # the full name begins with names that are not known here
+            return {"ActiveStatus": "All", "NameFilter": {"MatchCriterion": "EndsWith", "Name": name}}
+        return {"FullName": [name]}
+    if body.get("RefNumber"):
+        return {"RefNumber": [_text(body["RefNumber"])]}
+    day, party = body.get("TxnDate"), member(body, f"{entity.party}.ListID") if entity.party else None
+    return {
+        "TxnDateRangeFilter": {"FromTxnDate": day, "ToTxnDate": day},
+        **({"EntityFilter": {"ListID": [party]}} if party else {}),
+    }
+
+
+def _text(value: Any) -> str:
+    return " ".join(str(value or "").split())
+
+
+def _recognised(stream: Stream, write: Write, rows: Sequence[dict[str, Any]], site: Site) -> Outcome | None:
+    entity = entity_of(stream)
+    if write.operation == "create":
+        return _made(stream, write, rows, site)
+    row = next((each for each in rows if each.get(entity.key) == bare(write.external_id or "")), None)
+    if write.operation == "delete":
+        return Done(external_id=write.external_id or "") if row is None else None
+    if row is None:
+        return Failed(error=Missing(code="3120"))
+    if write.operation == "void":
+        return _done(stream, row) if is_void(row) else None
+    asked = one_asked(stream, write, site)
+    if isinstance(asked, VendorError):
+        return Failed(error=asked)
+    changed = row.get("EditSequence") != (write.version or (write.raw or {}).get("EditSequence"))
+    return _done(stream, row) if changed and _holds(row, _comparable(asked.content)) else None
+
+
+def _made(stream: Stream, write: Write, rows: Sequence[dict[str, Any]], site: Site) -> Outcome | None:
+    entity, asked = entity_of(stream), one_asked(stream, write, site)
+    if isinstance(asked, VendorError):
+        return Failed(error=asked)
+    body = asked.content
+    alike = [row for row in rows if _is_alike(entity, row, body)]
+    if entity.has_guid:
+        ours = [row for row in rows if is_guid(row.get("ExternalGUID"), write.key)]
+    else:
+        ours = [row for row in alike if _holds(row, _comparable(body))]
+    if ours:
+        return _done(stream, ours[0])
+    taken = _text(body.get(entity.unique))
+    if not alike or not taken:
+        return None
+    return Failed(
+        error=Duplicate(
+            taken, explanation=f"QuickBooks has a {stream.label.lower()} {taken!r} that was not made by this."
+        )
+    )
+
+
+def _is_alike(entity: Entity, row: Mapping[str, Any], body: Mapping[str, Any]) -> bool:
+    """Whether a person would take this row for what was to be made: the same name or number, of the same party."""
+    name = body.get(entity.unique)
+    if not name or _text(row.get(entity.unique)).lower() != _text(name).lower():
+        return False
+    if entity.is_list and member(row, "ParentRef.ListID") != member(body, "ParentRef.ListID"):
+        return False
+    return all(_is_same(row.get(each), body.get(each)) for each in entity.alike)
+
+
+_UNTOLD = ("ExternalGUID", "EditSequence", "LinkToTxnID", "Lines", "Applied")
+
+
+def _comparable(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a body QuickBooks tells again in the same words; lines are compared by their figures."""
+    lines = [
+        {name: line[name] for name in ("Quantity", "Amount", "Rate", "Desc") if name in line}
+        for line in body.get("Lines", ())
+    ]
+    told = {name: value for name, value in body.items() if name not in _UNTOLD and name != KIND}
+    return {**told, **({"Lines": lines} if any(lines) else {})}
+
+
+def _holds(theirs: Any, sent: Any) -> bool:
+    """Whether everything that was sent stands in what is there."""
+    if isinstance(sent, Mapping):
+        return isinstance(theirs, Mapping) and all(
+            _holds(theirs.get(name.removesuffix("Mod"), ""), each) for name, each in sent.items()
+        )
+    if isinstance(sent, list):
+        return isinstance(theirs, list) and all(any(_holds(there, each) for there in theirs) for each in sent)
+    return _is_same(theirs, sent)
+
+
+def _is_same(theirs: Any, ours: Any) -> bool:
+    """Whether two values say the same, whoever writes them; long free text may have been cut."""
+    if isinstance(theirs, Mapping) and isinstance(ours, Mapping):
+        return bool(theirs.get("ListID") == ours.get("ListID") or theirs.get("FullName") == ours.get("FullName"))
+    if isinstance(ours, bool):
+        return str(theirs).lower() in (("true", "1") if ours else ("false", "0"))
+    try:
+        return Decimal(str(theirs)) == Decimal(str(ours))
+    except InvalidOperation:
+        return _text(theirs)[:24] == _text(ours)[:24]
