@@ -40,7 +40,7 @@ class Sandbox:
             try:
                 requests.get(self.address, timeout=1)
                 return
-            except requests.ConnectionError:
+            except (requests.ConnectionError, requests.Timeout):  # it listens before it can answer
                 time.sleep(0.05)
         raise AssertionError("the sandbox did not start within 30 s")
 
