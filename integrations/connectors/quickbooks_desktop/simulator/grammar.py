@@ -62,7 +62,7 @@ class Form:
     name: str
     attributes: tuple[str, ...]
     children: dict[str, Child] = field(default_factory=dict)
-    pattern: re.Pattern[str] = re.compile("")
+    pattern: str = ""  # of the names of the children, each with a comma after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Language:
     def read(self, element: etree._Element, form: Form) -> Body:
         """The content of an element; raises Unparsable."""
         names = [str(child.tag) for child in element.iterchildren(tag=etree.Element)]
-        if not form.pattern.fullmatch("".join(f"{name}," for name in names)):
+        if not re.fullmatch(form.pattern, "".join(f"{name}," for name in names)):
             raise Unparsable(f"the children of {element.tag} are not what may come there, in that order: {names}")
         if _loose_text(element):
             raise Unparsable(f"{element.tag} holds text beside its children")
@@ -287,7 +287,7 @@ def _form(name: str, tokens: list[str], defined: set[str]) -> Form:
             into=group or child,
         )
         pattern.append(f"(?:{child},){mark}")
-    form.pattern = re.compile("".join(pattern))
+    form.pattern = "".join(pattern)
     return form
 
 
