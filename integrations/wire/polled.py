@@ -208,6 +208,7 @@ class Reception(Protocol):
         """The file that makes their side come to `address` every so many minutes.
 
         `name` is what they see, `support` a page on the same host, `place_id` a GUID in lower case without braces:
-        what Place.id says later, once their side has stored it with the books.
+        what Place.id says later, once their side has stored it with the books. Raises ValueError, in words for a
+        person, where their side would not come to this address.
         """
         ...

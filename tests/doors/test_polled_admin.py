@@ -14,6 +14,7 @@ from django.test import Client
 
 from integrations.connections import line
 from integrations.connections.models import Caller, Connection
+from integrations.connections.services import save_connection
 from integrations.wire.message import Request
 from tenants.access.models import User
 from tenants.audit.models import Event
@@ -62,6 +63,15 @@ def test_the_invitation_names_address_and_user_and_no_password(
         "minutes": 30,
     }
     assert 'filename="invitation.json"' in file.headers["Content-Disposition"]
+
+
+def test_where_their_side_would_not_come_there_is_no_invitation(
+    tenant: Any, people: dict[str, User], visit: Visit, settings: Any
+) -> None:
+    settings.PUBLIC_URL = "http://books.example"
+    desktop = save_connection(Connection(name="Books", connector="quickbooks_desktop"), by=None)
+    answer = visit("admin").get(url_of(desktop, "invitation"), follow=True)
+    assert "https addresses only" in text(answer)
 
 
 def test_only_who_manages_connections_gets_passwords_and_invitations(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.http import content_disposition_header
 
@@ -24,7 +26,7 @@ def urls(pages: ConnectionPages) -> list[URLPattern]:
     """The addresses of these pages, below a connection's own."""
 
     def invitation(request: HttpRequest, object_id: Any) -> HttpResponse:
-        return invite(request, _polled(pages.seen(request, object_id)))
+        return invite(pages, request, _polled(pages.seen(request, object_id)))
 
     wrap, name = pages.admin_site.admin_view, f"{pages.opts.app_label}_{pages.opts.model_name}"
     return [path("<uuid:object_id>/invitation/", wrap(invitation), name=f"{name}_invitation")]
@@ -43,11 +45,15 @@ def card(pages: ConnectionPages, connection: Connection) -> dict[str, Any]:
     }
 
 
-def invite(request: HttpRequest, connection: Connection) -> HttpResponse:
+def invite(pages: ConnectionPages, request: HttpRequest, connection: Connection) -> HttpResponse:
     """The invitation file, to be opened by the vendor's side; the password is not in it."""
     check(request, "connection.manage")
     address = address_of(connection.connector)
-    file = callers.invitation(connection, address=address, support=address)
+    try:
+        file = callers.invitation(connection, address=address, support=address)
+    except ValueError as refused:
+        messages.error(request, str(refused))
+        return redirect(pages.url("change", connection))
     disposition = content_disposition_header(as_attachment=True, filename=file.filename)
     return HttpResponse(file.body, content_type=file.content_type, headers={"Content-Disposition": str(disposition)})
 
