@@ -61,8 +61,12 @@ class Company:
 
     def __init__(self, store: Store, clock: Clock, space: str, did: Noter) -> None:
         self.store, self.clock, self.space, self.did = store, clock, space, did
-        self.settings = Settings(**store.setting(f"company {space}"))
+        self.read_settings()
         self.zone = ZoneInfo(self.settings.zone)
+
+    def read_settings(self) -> None:
+        """The settings as they are kept, whatever was meant to become of them."""
+        self.settings = Settings(**self.store.setting(f"company {self.space}"))
 
     def keep_settings(self) -> None:
         self.store.set(f"company {self.space}", asdict(self.settings))
@@ -151,7 +155,7 @@ class Company:
 
     def named(self, kinds: Iterable[str], full: str) -> str | None:
         """The id of the element of one of these kinds that has this full name."""
-        for family in dict.fromkeys(LISTS[kind].family for kind in kinds):
+        for family in dict.fromkeys(LISTS[kind].family for kind in kinds if kind in LISTS):
             for id, kind in self.store.run(
                 "select id, kind from listed where space = ? and family = ? and folded = ?",
                 self.space, family, full.casefold(),
@@ -244,11 +248,14 @@ class Company:
             if child is None:
                 ignored.append(name)
                 continue
-            taken = self._taken(kind, name, child.form, value, before=body.get(name))
-            if taken in ("", {}, []):
+            before = None if child.needed else body.get(name)
+            taken = self._taken(kind, name, child.form, value, before=before)
+            if taken in ("", {}, []) and not child.needed:
                 body.pop(name, None)
-            else:
-                body[name] = taken
+                continue
+            body[name] = taken
+            for rival in child.rivals:
+                body.pop(rival, None)
         return body, ignored
 
     def _taken(self, kind: str, name: str, form: str, value: Any, *, before: Any) -> Any:

@@ -126,6 +126,7 @@ class Desk:
                     raise _RolledBack
         except _RolledBack:
             del self._deeds()[before:]
+            self.company.read_settings()
             return [
                 answer if answer.severity == "Error" else self._not_run(each)
                 for each, answer in zip(wanted.requests, answers, strict=True)
@@ -140,6 +141,7 @@ class Desk:
                 self._do(asked, answer)
         except Refusal as refusal:
             del self._deeds()[before:]
+            self.company.read_settings()
             answer.code, answer.severity, answer.words = refusal.code, "Error", refusal.words
             if refusal.ret:
                 answer.inside = [ANSWERS.write(*refusal.ret)]

@@ -77,6 +77,8 @@ def change(company: Company, kind: str, sent: Body) -> Written:
     body, ignored = company.take(kind, f"{kind}Ret", _header(kind, sent), into=row.body)
     _check_open(company, kind, body["TxnDate"])
     party = TXNS[kind].party
+    if party and party not in body:
+        raise missing(party, kind)
     if party and body[party] != row.body[party]:
         if settlement.linked(company, row.id):
             raise cannot_change(kind, "The name cannot be changed while the transaction is linked to others.")

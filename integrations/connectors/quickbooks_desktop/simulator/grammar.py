@@ -48,11 +48,16 @@ class Unparsable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One child of a form: the form of its content, whether it comes as a list, and under which member."""
+    """One child of a form: the form of its content, whether it comes as a list, and under which member it is kept.
+
+    `needed`: it cannot be missing; `rivals` are the children in whose place it comes.
+    """
 
     form: str
     many: bool
     into: str
+    needed: bool
+    rivals: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -271,7 +276,7 @@ def _form(name: str, tokens: list[str], defined: set[str]) -> Form:
     form = Form(name, tuple(token[1:] for token in tokens if token.startswith("@")))
     rest = [token for token in tokens if not token.startswith("@")]
     # A choice that repeats keeps the order of its members, whatever they are called, in one list under the first name.
-    repeated = _repeated_choices(rest)
+    repeated, rivals = _repeated_choices(rest), _rivals(rest)
     pattern = []
     for place, token in enumerate(rest):
         if token[0] in "()|":
@@ -285,6 +290,8 @@ def _form(name: str, tokens: list[str], defined: set[str]) -> Form:
             form=kind or (child if child in defined else ""),
             many=mark in ("*", "+") or group is not None,
             into=group or child,
+            needed=not mark and place not in rivals,
+            rivals=rivals.get(place, frozenset()),
         )
         pattern.append(f"(?:{child},){mark}")
     form.pattern = "".join(pattern)
@@ -304,6 +311,28 @@ def _repeated_choices(tokens: list[str]) -> dict[int, str]:
                 inside = [at for at in range(begun + 1, place) if tokens[at][0] not in "()|"]
                 first = re.split(r"[?*+:]", tokens[inside[0]])[0]
                 found |= dict.fromkeys(inside, first)
+    return found
+
+
+def _rivals(tokens: list[str]) -> dict[int, frozenset[str]]:
+    """Place of a child in a choice -> the names in the other branches of that choice."""
+    found: dict[int, frozenset[str]] = {}
+    branches: list[list[list[int]]] = []
+    for place, token in enumerate(tokens):
+        if token[0] == "(":
+            branches.append([[]])
+        elif token[0] == "|":
+            branches[-1].append([])
+        elif token[0] == ")":
+            closed = branches.pop()
+            for branch in closed:
+                others = [at for other in closed if other is not branch for at in other]
+                names = frozenset(re.split(r"[?*+:]", tokens[at])[0] for at in others)
+                found |= {at: found.get(at, frozenset()) | names for at in branch}
+            if branches:
+                branches[-1][-1] += [at for branch in closed for at in branch]
+        elif branches:
+            branches[-1][-1].append(place)
     return found
 
 

@@ -38,6 +38,9 @@ _CASH_FLOW = {
     "Equity": "Financing",
     "NonPosting": "NotApplicable",
 }
+_OPEN_ITEMS = {
+    "receivable": ("Accounts Receivable", "AccountsReceivable"), "payable": ("Accounts Payable", "AccountsPayable"),
+}  # fmt: skip
 _PROFIT_AND_LOSS = ("Income", "Expense", "CostOfGoodsSold", "OtherIncome", "OtherExpense")
 
 
@@ -124,6 +127,24 @@ def address_block(address: Body) -> Body:
     return {f"Addr{number}": line[:41] for number, line in enumerate(lines[:5], start=1)}
 
 
+def open_item_account(company: Company, side: str, body: Body) -> Body:
+    """The account for what customers ("receivable") or vendors ("payable") have open in a document's currency.
+
+    The first document in a currency makes it.
+    """
+    currency = body["CurrencyRef"]["ListID"]
+    role = f"{side} {currency}"
+    if role not in company.settings.roles:
+        name, kind = _OPEN_ITEMS[side]
+        sent: Body = {"AccountType": kind, "SpecialAccountType": kind, "Name": name}
+        if currency != company.home:
+            row = company.the("Currency", currency)
+            sent |= {"CurrencyRef": {"ListID": currency}, "Name": f"{name} - {row.body['CurrencyCode']}"}
+        company.settings.roles[role] = add(company, "Account", sent)[0].id
+        company.keep_settings()
+    return {"ListID": company.settings.roles[role]}
+
+
 def company_must_have_currencies(company: Company) -> None:
     if not company.settings.multicurrency:
         raise switched_off("multicurrency")
@@ -183,6 +204,8 @@ def _complete(company: Company, kind: str, body: Body) -> None:
         _complete_item(company, kind, body)
     elif kind == "Currency":
         body.setdefault("IsUserDefinedCurrency", "true")
+        if "CurrencyCode" not in body:
+            raise missing("CurrencyCode", kind)
         body["CurrencyCode"] = body["CurrencyCode"].upper()
 
 

@@ -6,7 +6,7 @@ from .company import Company
 from .figures import ZERO, amount
 from .grammar import Body
 from .ledger import Posting
-from .sales import receivable
+from .lists import open_item_account
 from .settlement import discounts, used_of
 from .statuses import not_allowed
 
@@ -19,15 +19,14 @@ _PAID_FROM = {
 def complete(company: Company, kind: str, body: Body) -> None:
     """Finds the accounts, and checks their types."""
     if kind == "ReceivePayment":
-        body.setdefault("ARAccountRef", {"ListID": receivable(company, body)})
+        body.setdefault("ARAccountRef", open_item_account(company, "receivable", body))
         body.setdefault("DepositToAccountRef", {"ListID": company.settings.roles["undeposited"]})
         body.setdefault("TotalAmount", "0.00")
         if amount(body["TotalAmount"]) < 0:
             raise not_allowed("TotalAmount", body["TotalAmount"], "Transaction amount must be positive.")
         body["_total"] = body["TotalAmount"]
         return
-    code = company.currency_code(body["CurrencyRef"]["ListID"])
-    body.setdefault("APAccountRef", {"ListID": company.settings.roles[f"payable {code}"]})
+    body.setdefault("APAccountRef", open_item_account(company, "payable", body))
     name, wanted = _PAID_FROM[kind]
     account = company.get("Account", body[name]["ListID"])
     if account is None or account.body["AccountType"] != wanted:

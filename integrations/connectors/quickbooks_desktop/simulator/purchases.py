@@ -11,6 +11,7 @@ from .grammar import Body
 from .kinds import TXNS
 from .ledger import Posting
 from .lines import line_amount
+from .lists import open_item_account
 from .statuses import missing, not_allowed
 
 
@@ -33,8 +34,7 @@ def complete(company: Company, kind: str, body: Body) -> None:
     body["_total"] = str(whole)
     body[{"Bill": "AmountDue", "VendorCredit": "CreditAmount"}.get(kind, "TotalAmount")] = str(whole)
     if kind != "PurchaseOrder":
-        code = company.currency_code(body["CurrencyRef"]["ListID"])
-        body.setdefault("APAccountRef", {"ListID": company.settings.roles[f"payable {code}"]})
+        body.setdefault("APAccountRef", open_item_account(company, "payable", body))
         account = company.get("Account", body["APAccountRef"]["ListID"])
         if account is None or account.body["AccountType"] != "AccountsPayable":
             raise not_allowed(

@@ -12,6 +12,7 @@ from .grammar import Body
 from .kinds import TXNS
 from .ledger import Posting
 from .lines import line_amount
+from .lists import open_item_account
 from .statuses import missing, not_allowed
 
 _FROM_CUSTOMER = {
@@ -31,7 +32,7 @@ def complete(company: Company, kind: str, body: Body) -> None:
     body.setdefault("ItemSalesTaxRef", {"ListID": roles["sales tax"]})
     if kind in ("Invoice", "CreditMemo"):
         body.setdefault("IsPending", "false")
-        body.setdefault("ARAccountRef", {"ListID": receivable(company, body)})
+        body.setdefault("ARAccountRef", open_item_account(company, "receivable", body))
         _check_account(company, body)
     if kind == "Invoice":
         body.setdefault("IsFinanceCharge", "false")
@@ -75,11 +76,6 @@ def tax_rate(company: Company, id: str) -> Decimal:
         return sum((tax_rate(company, each["ListID"]) for each in group.body["ItemSalesTaxRef"]), Decimal())
     row = company.get("ItemSalesTax", id)
     return (number(row.body.get("TaxRate")) if row else None) or Decimal()
-
-
-def receivable(company: Company, body: Body) -> str:
-    """The account for what customers owe in the document's currency."""
-    return company.settings.roles[f"receivable {company.currency_code(body['CurrencyRef']['ListID'])}"]
 
 
 def is_taxable(company: Company, code: str) -> bool:

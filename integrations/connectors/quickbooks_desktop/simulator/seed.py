@@ -27,7 +27,7 @@ _ACCOUNTS = {
     "rent": ("Rent", "6200", "Expense"),
 }
 _SPECIAL = {
-    "receivable": "AccountsReceivable", "payable": "AccountsPayable", "undeposited": "UndepositedFunds",
+    "undeposited": "UndepositedFunds",
     "inventory": "InventoryAssets", "sales tax payable": "SalesTaxPayable", "opening": "OpeningBalanceEquity",
     "retained": "RetainedEarnings", "cogs": "CostOfGoodsSold",
 }  # fmt: skip
@@ -44,24 +44,12 @@ _METHODS = {"Cash": "Cash", "Check": "Check", "Visa": "Visa", "Bank transfer": "
 
 def seed(company: Company, tax_percent: str) -> None:
     """Fills a file in which nothing is yet; its settings say the home currency."""
-    roles, home = company.settings.roles, company.settings.currency
+    roles = company.settings.roles
     _currencies(company)
     for role, (name, number, kind) in _ACCOUNTS.items():
         roles[role] = _account(company, name, number, kind, _SPECIAL.get(role, ""))
-    codes = list(CURRENCIES) if company.settings.multicurrency else [home]
-    for place, code in enumerate([home, *(each for each in codes if each != home)]):
-        suffix, currency = ("", None) if code == home else (f" - {code}", roles[f"currency {code}"])
-        roles[f"receivable {code}"] = _account(
-            company,
-            f"Accounts Receivable{suffix}",
-            str(1100 + place),
-            "AccountsReceivable",
-            _SPECIAL["receivable"],
-            currency,
-        )
-        roles[f"payable {code}"] = _account(
-            company, f"Accounts Payable{suffix}", str(2000 + place), "AccountsPayable", _SPECIAL["payable"], currency
-        )
+    for side in ("receivable", "payable"):
+        lists.open_item_account(company, side, {"CurrencyRef": {"ListID": company.home}})
     for name, taxable in (("Tax", "true"), ("Non", "false")):
         desc = "Taxable Sales" if name == "Tax" else "Non-Taxable Sales"
         id = _add(company, "SalesTaxCode", {"Name": name, "IsTaxable": taxable, "Desc": desc})
@@ -111,12 +99,10 @@ def _rate(dollars: str, of_home: str) -> str:
     return f"{(Decimal(dollars) / Decimal(of_home)).quantize(Decimal('0.00001')).normalize():f}"
 
 
-def _account(company: Company, name: str, number: str, kind: str, special: str, currency: str | None = None) -> str:
+def _account(company: Company, name: str, number: str, kind: str, special: str) -> str:
     sent: dict[str, Any] = {"Name": name, "AccountType": kind, "AccountNumber": number}
     if special:
         sent["SpecialAccountType"] = special
-    if currency:
-        sent["CurrencyRef"] = {"ListID": currency}
     return _add(company, "Account", sent)
 
 
