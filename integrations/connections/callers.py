@@ -58,22 +58,26 @@ def new_password(connection: Connection, *, by: Any) -> str:
 
 def recognise(kind: Connector, *, user: str, password: str) -> tuple[UUID, UUID] | None:
     """The tenant and the connection for whose work this caller may come; None where name or password are wrong."""
-    with dispatch():
-        tenants = list(Caller.everywhere.filter(user=user).values_list("tenant_id", flat=True)[:1])
-    for tenant in tenants:
+    tenant = _tenant_of(user)
+    if tenant is not None:
         with tenant_scope(tenant):
             with transaction.atomic():
                 caller = Caller.objects.select_related("connection").get(user=user)
-            # Outside of the transaction, because it is slow on purpose.
-            if caller.connection.connector != kind.slug or not caller.password:
-                break
-            if check_password(password, caller.password):
-                return tenant, caller.connection_id
-            with transaction.atomic():
-                audit.record("connection.caller_refused", subject=caller.connection, data={"user": user})
-            return None
+            if caller.connection.connector == kind.slug and caller.password:
+                if check_password(password, caller.password):  # outside of a transaction: it is slow on purpose
+                    return tenant, caller.connection_id
+                with transaction.atomic():
+                    audit.record("connection.caller_refused", subject=caller.connection, data={"user": user})
+                return None
     make_password(password)  # takes as long as a wrong password does, so that nobody learns which names there are
     return None
+
+
+def _tenant_of(user: str) -> UUID | None:
+    if not user.isprintable():  # no name of ours; the database would not even be asked for it
+        return None
+    with dispatch():
+        return next(iter(Caller.everywhere.filter(user=user).values_list("tenant_id", flat=True)[:1]), None)
 
 
 def invitation(connection: Connection, *, address: str, support: str) -> Invitation:

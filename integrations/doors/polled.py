@@ -19,7 +19,7 @@ from integrations.connections.callers import reception_of
 from integrations.connectors.registry import connector
 from integrations.sync.polled import reply_to
 from integrations.wire.connector import Connector
-from integrations.wire.polled import Malformed, Message, Reply, SignIn, Turned
+from integrations.wire.polled import Busy, Malformed, Message, Reply, SignIn, Turned
 
 LIMIT = "login_failed"  # the same as on the log-in page: so many wrong tries for each name and from each address
 
@@ -68,7 +68,8 @@ def _reply(request: HttpRequest, kind: Connector, message: Message) -> Reply:
         return reply_to(kind, message)
     name = f"{kind.slug}/{message.user}"
     if not ratelimit.consume(request, action=LIMIT, key=name, dry_run=True):
-        return Turned(why="There were too many wrong passwords; try again in some minutes.")
+        log.warning("there were too many wrong passwords at %s for %r", kind.slug, message.user[:60])
+        return Busy()
     reply = reply_to(kind, message)
     if isinstance(reply, Turned):
         ratelimit.consume(request, action=LIMIT, key=name)

@@ -28,6 +28,7 @@ from integrations.wire.message import Answer, Pending, Request
 from tenants.audit.models import Event
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
+from tests.conftest import Visitor
 from tests.polled import ADDRESS, Runner
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,9 +70,9 @@ def test_a_wrong_password_and_an_unknown_name_are_told_the_same(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     with_wrong_password = Runner(runner.user, "not-the-password").sign_in()
-    with_wrong_name = Runner("tieout-nobody", runner.password).sign_in()
+    with_wrong_names = [Runner(name, runner.password).sign_in() for name in ("tieout-nobody", "", "a\0\nb", "x" * 9999)]
 
-    assert with_wrong_password == with_wrong_name
+    assert with_wrong_names == [with_wrong_password] * 4
     assert with_wrong_password["reply"] == "Turned"
     with transaction.atomic():
         assert list(Event.objects.filter(verb="connection.caller_refused").values_list("data", flat=True)) == [
@@ -86,9 +87,35 @@ def test_after_too_many_wrong_passwords_the_right_one_has_to_wait(runner: Runner
     for _ in range(5):
         guesser.sign_in()
 
-    assert "too many" in runner.sign_in()["why"]
+    assert runner.sign_in()["reply"] == "Busy"
     cache.clear()
     assert runner.sign_in()["reply"] == "Welcome"
+
+
+def test_a_guesser_is_stopped_by_its_address_and_nobody_else_behind_the_proxy(runner: Runner, settings: Any) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    for each in range(10):
+        Runner(f"guess-{each}", "guess", client=Visitor(headers={"X-Forwarded-For": "203.0.113.7"})).sign_in()
+
+    runner.client = Visitor(headers={"X-Forwarded-For": "203.0.113.7"})
+    assert runner.sign_in()["reply"] == "Busy"
+    runner.client = Visitor(headers={"X-Forwarded-For": "203.0.113.8"})
+    assert runner.sign_in()["reply"] == "Welcome"
+
+
+def test_of_many_who_come_at_once_one_is_let_in(runner: Runner) -> None:
+    told: list[str] = []
+
+    def come() -> None:
+        told.append(Runner(runner.user, runner.password).sign_in()["reply"])
+        database.close()
+
+    visitors = [threading.Thread(target=copy_context().run, args=(come,)) for _ in range(6)]
+    for each in visitors:
+        each.start()
+    for each in visitors:
+        each.join(timeout=30)
+    assert sorted(told) == ["Busy"] * 5 + ["Welcome"]
 
 
 def test_a_password_is_kept_as_a_hash_and_a_new_one_ends_the_old(
