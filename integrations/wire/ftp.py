@@ -50,7 +50,6 @@ class FtpServer(Server):
                     session.prot_p()
                 with suppress(ftplib.error_perm):
                     session.sendcmd("OPTS UTF8 ON")
-                session.voidcmd("TYPE I")  # else many servers refuse to tell sizes
             except BaseException:
                 session.close()
                 raise
@@ -85,6 +84,7 @@ class FtpServer(Server):
             if not str(error).startswith("550"):
                 raise
             self._ftp.cwd(_there(folder) or ".")  # 550 is what some say of an empty folder, too
+        self._ftp.voidcmd("TYPE I")  # a list travels as text, and for text many servers refuse to tell sizes
         for name in map(_here, names):
             inside = name.removeprefix(f"{folder}/")
             yield self._asked(inside, f"{folder}/{inside}" if folder else inside)
@@ -103,7 +103,7 @@ class FtpServer(Server):
             if self._tells_facts:
                 try:
                     told = self._ftp.voidcmd(f"MLST {_there(path)}")
-                    found = next((_entry(line) for line in told.splitlines() if ";" in line), None)
+                    found = next((_entry(line) for line in told.splitlines() if line[:1] == " "), None)
                     return None if found is None else Entry(
                         name=name, is_folder=found.is_folder, size=found.size, modified=found.modified
                     )  # fmt: skip
@@ -111,6 +111,7 @@ class FtpServer(Server):
                     if not str(error).startswith(NOT_UNDERSTOOD):
                         return None
                     self._tells_facts = False
+            self._ftp.voidcmd("TYPE I")
             found = self._asked(name, path)
             return None if found.is_folder else found
 
