@@ -470,3 +470,10 @@ def test_transactions_of_all_kinds_are_listed_lightly(books: Books) -> None:
     assert kinds == ["Invoice", "ReceivePayment", "Bill"]
     (found,) = books.rets("<TransactionQueryRq><RefNumber>a-1</RefNumber></TransactionQueryRq>")
     assert (found["TxnID"], found["Amount"]) == (invoice["TxnID"], "20.00")
+
+
+def test_a_sale_for_cash_needs_no_customer_and_is_money_at_once(books: Books) -> None:
+    inside = line(kind="SalesReceipt", tax="Tax")
+    made = books.ret(f"<SalesReceiptAddRq><SalesReceiptAdd>{inside}</SalesReceiptAdd></SalesReceiptAddRq>")
+    assert made["TotalAmount"] == "21.65"
+    assert books.program.trial()["accounts"]["Undeposited Funds"] == Decimal("21.65")

@@ -20,18 +20,18 @@ Complete = Callable[[Company, str, Body], None]
 Postings = Callable[[Company, str, str, Body], list[ledger.Posting]]
 
 _COMPLETE: dict[str, Complete] = {
-    **dict.fromkeys(("Invoice", "CreditMemo", "SalesOrder", "Estimate"), sales.complete),
+    **dict.fromkeys(sales.KINDS, sales.complete),
     **dict.fromkeys(("Bill", "VendorCredit", "PurchaseOrder"), purchases.complete),
     **dict.fromkeys(("ReceivePayment", "BillPaymentCheck", "BillPaymentCreditCard"), payments.complete),
     "JournalEntry": journals.complete,
 }
 _POSTINGS: dict[str, Postings] = {
-    **dict.fromkeys(("Invoice", "CreditMemo"), sales.postings),
+    **dict.fromkeys(("Invoice", "CreditMemo", "SalesReceipt"), sales.postings),
     **dict.fromkeys(("Bill", "VendorCredit"), purchases.postings),
     **dict.fromkeys(("ReceivePayment", "BillPaymentCheck", "BillPaymentCreditCard"), payments.postings),
     "JournalEntry": journals.postings,
 }
-_NUMBERED = ("Invoice", "CreditMemo", "SalesOrder", "Estimate", "PurchaseOrder", "JournalEntry")
+_NUMBERED = (*sales.KINDS, "PurchaseOrder", "JournalEntry")
 _INSTRUCTIONS = (
     "TxnID", "EditSequence", "LinkToTxnID", "SetCredit", "IsAutoApply", "AppliedToTxnAdd", "AppliedToTxnMod",
     "ClearExpenseLines", "ClearItemLines",
@@ -44,7 +44,7 @@ def add(company: Company, kind: str, sent: Body) -> Written:
     check_edition(company, kind)
     party = TXNS[kind].party
     body, ignored = company.take(kind, f"{kind}Ret", _header(kind, sent))
-    if party and party not in body:
+    if party and party not in body and not TXNS[kind].nameless:
         raise missing(party, kind)
     body.setdefault("TxnDate", company.today())
     _check_open(company, kind, body["TxnDate"])
@@ -77,9 +77,9 @@ def change(company: Company, kind: str, sent: Body) -> Written:
     body, ignored = company.take(kind, f"{kind}Ret", _header(kind, sent), into=row.body)
     _check_open(company, kind, body["TxnDate"])
     party = TXNS[kind].party
-    if party and party not in body:
+    if party and party not in body and not TXNS[kind].nameless:
         raise missing(party, kind)
-    if party and body[party] != row.body[party]:
+    if party and body.get(party) != row.body.get(party):
         if settlement.linked(company, row.id):
             raise cannot_change(kind, "The name cannot be changed while the transaction is linked to others.")
         body.pop("CurrencyRef", None)
@@ -195,7 +195,7 @@ def _price(company: Company, kind: str, stem: str, body: Body, sent: list[Body])
             company, kind, line, given, rate="Cost" if stem == "ItemLine" else "Rate",
             exchange=Decimal(body.get("ExchangeRate") or 1), preceding=preceding,
         )  # fmt: skip
-        if kind in ("Invoice", "CreditMemo", "SalesOrder", "Estimate"):
+        if kind in sales.KINDS:
             lines.tax_code(company, line)
         preceding = lines.line_amount(line)
 
@@ -206,7 +206,8 @@ def _currency(company: Company, kind: str, body: Body) -> None:
     if "ExchangeRate" in body and not company.settings.multicurrency:
         raise switched_off("multicurrency")
     if party:
-        row = company.get(company.kind_of(body[party]["ListID"]), body[party]["ListID"])
+        id = body.get(party, {}).get("ListID", "")
+        row = company.get(company.kind_of(id), id)
         body["CurrencyRef"] = (row.body if row else {}).get("CurrencyRef", {"ListID": company.home})
     else:
         if "CurrencyRef" in body and not company.settings.multicurrency:

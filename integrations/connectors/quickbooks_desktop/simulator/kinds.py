@@ -19,6 +19,7 @@ class TxnKind:
     """A document: whom it is about, the elements of its lines in requests and answers, and what can be done with it."""
 
     party: str  # the element that names customer, vendor or payee; "" where there is none
+    nameless: bool = False  # whether nobody need be named
     lines: tuple[str, ...] = ()  # stems: InvoiceLine is InvoiceLineAdd, InvoiceLineMod, InvoiceLineRet
     posts: bool = True
     voids: bool = True
@@ -51,6 +52,7 @@ TXNS = {
     "CreditMemo": TxnKind(party="CustomerRef", lines=("CreditMemoLine",)),
     "SalesOrder": TxnKind(party="CustomerRef", lines=("SalesOrderLine",), posts=False, voids=False),
     "Estimate": TxnKind(party="CustomerRef", lines=("EstimateLine",), posts=False, voids=False),
+    "SalesReceipt": TxnKind(party="CustomerRef", nameless=True, lines=("SalesReceiptLine",)),
     "ReceivePayment": TxnKind(party="CustomerRef", voids=False),
     "Bill": TxnKind(party="VendorRef", lines=("ExpenseLine", "ItemLine")),
     "VendorCredit": TxnKind(party="VendorRef", lines=("ExpenseLine", "ItemLine")),

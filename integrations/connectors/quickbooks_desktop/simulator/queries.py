@@ -353,7 +353,7 @@ def _light(company: Company, kind: str, row: Row) -> Body:
         "TxnType": kind, "TxnID": row.id, "TimeCreated": full["TimeCreated"], "TimeModified": full["TimeModified"],
         "TxnDate": full["TxnDate"], "RefNumber": full.get("RefNumber", ""), "Amount": whole, "Memo": full.get("Memo", ""),
     }  # fmt: skip
-    if TXNS[kind].party:
+    if TXNS[kind].party in full:
         light["EntityRef"] = full[TXNS[kind].party]
     for name in ("ARAccountRef", "APAccountRef"):
         if name in full:

@@ -1,4 +1,4 @@
-"""Invoices, credit memos, sales orders and estimates: what follows from customer and lines, and what they post."""
+"""Invoices, credit memos, sales receipts, sales orders and estimates: what follows from customer and lines, and what they post."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from .lines import line_amount
 from .lists import open_item_account
 from .statuses import missing, not_allowed
 
+KINDS = ("Invoice", "CreditMemo", "SalesReceipt", "SalesOrder", "Estimate")
 _FROM_CUSTOMER = {
     "BillAddress": "BillAddress", "ShipAddress": "ShipAddress", "TermsRef": "TermsRef", "SalesRepRef": "SalesRepRef",
     "CustomerSalesTaxCodeRef": "SalesTaxCodeRef", "ItemSalesTaxRef": "ItemSalesTaxRef",
@@ -23,10 +24,10 @@ _FROM_CUSTOMER = {
 
 def complete(company: Company, kind: str, body: Body) -> None:
     """Takes from the customer what was not said, and works out tax, totals and the due day."""
-    customer = company.the("Customer", body["CustomerRef"]["ListID"])
+    known = company.the("Customer", body["CustomerRef"]["ListID"]).body if "CustomerRef" in body else {}
     for name, theirs in _FROM_CUSTOMER.items():
-        if theirs in customer.body:
-            body.setdefault(name, customer.body[theirs])
+        if theirs in known:
+            body.setdefault(name, known[theirs])
     roles = company.settings.roles
     body.setdefault("CustomerSalesTaxCodeRef", {"ListID": roles["taxable"]})
     body.setdefault("ItemSalesTaxRef", {"ListID": roles["sales tax"]})
@@ -34,6 +35,9 @@ def complete(company: Company, kind: str, body: Body) -> None:
         body.setdefault("IsPending", "false")
         body.setdefault("ARAccountRef", open_item_account(company, "receivable", body))
         _check_account(company, body)
+    if kind == "SalesReceipt":
+        body.setdefault("IsPending", "false")
+        body.setdefault("DepositToAccountRef", {"ListID": roles["undeposited"]})
     if kind == "Invoice":
         body.setdefault("IsFinanceCharge", "false")
     if kind == "Estimate":
@@ -56,8 +60,8 @@ def complete(company: Company, kind: str, body: Body) -> None:
 
 
 def postings(company: Company, kind: str, id: str, body: Body) -> list[Posting]:
-    """Income and tax against receivables; goods from stock against their cost."""
-    sign = 1 if kind == "Invoice" else -1
+    """Income and tax against receivables or money; goods from stock against their cost."""
+    sign = -1 if kind == "CreditMemo" else 1
     found = []
     for line in body[f"{TXNS[kind].lines[0]}Ret"]:
         if "ItemRef" not in line:
@@ -65,8 +69,10 @@ def postings(company: Company, kind: str, id: str, body: Body) -> list[Posting]:
         found.append(Posting(_income(company, line), -sign * line_amount(line)))
         found += _cost(company, id, line, sign, Decimal(body["ExchangeRate"]))
     found.append(Posting(company.settings.roles["sales tax payable"], -sign * amount(body["SalesTaxTotal"])))
-    customer = body["CustomerRef"]["ListID"]
-    return [*found, Posting(body["ARAccountRef"]["ListID"], sign * amount(body["_total"]), customer)]
+    whole = sign * amount(body["_total"])
+    if kind == "SalesReceipt":
+        return [*found, Posting(body["DepositToAccountRef"]["ListID"], whole)]
+    return [*found, Posting(body["ARAccountRef"]["ListID"], whole, body["CustomerRef"]["ListID"])]
 
 
 def tax_rate(company: Company, id: str) -> Decimal:
