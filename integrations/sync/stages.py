@@ -227,7 +227,7 @@ def finish(run: Run, totals: Totals) -> Done:
         run.hold()
         if Item.objects.filter(run=run, state__in=(Item.State.PLANNED, Item.State.APPLYING)).exists():
             raise after(TURN, "something was planned and not brought to its end")
-        held = Item.objects.filter(flow=run.flow_id, state__in=(Item.State.HELD, Item.State.WAITING)).count()
+        held = Item.objects.filter(flow=run.flow_id, state__in=Item.OPEN).count()
         unreadable = Issue.objects.filter(
             state=Issue.State.OPEN, connection=run.flow.source_id, object=run.flow.source_object, code="unreadable"
         ).count()

@@ -19,7 +19,7 @@ from integrations.canonical.kinds import KINDS
 from integrations.simulation.simulator import ConnectionCut
 from integrations.wire.addresses import Addresses
 from integrations.wire.auth import NoAuth
-from integrations.wire.connector import Company, Connector, Dialect, Done, Failed, Outcome, Write
+from integrations.wire.connector import Company, Connector, Dialect, Done, DriverName, Failed, Outcome, Write
 from integrations.wire.errors import (
     ConsentLost,
     ContractBroken,
@@ -31,7 +31,7 @@ from integrations.wire.errors import (
     TryLater,
     VendorError,
 )
-from integrations.wire.message import Answer, Request, json_body, json_of
+from integrations.wire.message import Answer, Pending, Request, json_body, json_of
 from integrations.wire.shape import F, Lines, Shape
 from integrations.wire.site import Site
 from integrations.wire.stream import Cursor, Gone, Page, Problem, Stream
@@ -189,6 +189,10 @@ class Language(Dialect):
     def found(self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site) -> list[Outcome | None]:
         return [None if each is None else _outcome(each) for each in _told(answer)["found"]]
 
+    def pending(self, answer: Answer, site: Site) -> Pending | None:
+        receipt = _told(answer).get("receipt") if b'"receipt"' in answer.body else None
+        return None if receipt is None else Pending(then=Request(method="GET", path=f"jobs/{receipt}"), after=60)
+
     def whoami(self, site: Site) -> Request:
         return Request(method="GET", path="whoami")
 
@@ -209,13 +213,13 @@ def _outcome(told: Mapping[str, Any]) -> Outcome:
     return Done(external_id=told["row"]["id"], version=told["row"].get("version"), raw=dict(told["row"]))
 
 
-def toy(slug: str, **streams: Stream) -> Connector:
+def toy(slug: str, *, driver: DriverName = "http", **streams: Stream) -> Connector:
     """A connector to the toy at its own address."""
     return Connector(
         slug=slug,
         name=slug.title(),
         manual="Invented for these tests",
-        driver="http",
+        driver=driver,
         environments={"production": Addresses(api=f"{ADDRESS}/{slug}")},
         auth=NoAuth(),
         dialect=Language(),
@@ -238,6 +242,8 @@ class Toy:
     made: dict[str, str] = field(default_factory=dict)  # intent's key -> id
     steps_done: list[tuple[str, int]] = field(default_factory=list)
     lose_next_answer: bool = False
+    looks: int = 0  # so often a job has to be looked at until it is finished; 0: every answer comes at once
+    jobs: list[Any] = field(default_factory=list)  # [looks that are left, answer]
     _ids: count[int] = field(default_factory=lambda: count(100))
 
     def put(self, stream: str, id: str, **members: Any) -> None:
@@ -249,13 +255,27 @@ class Toy:
         visit = Visit(environ)
         self.asked.append(f"{visit.method} {visit.full_path.rstrip('?')}")
         answer = self.answers.pop(0) if self.answers else None
-        if callable(answer):
+        if callable(answer) and not isinstance(answer, Response):
             answer = answer()
         if answer is None:
-            answer = self._serve(visit)
+            answer = self._look_at(visit) if visit.path.startswith("/jobs/") else self._begin(visit)
+        if isinstance(answer, Response):
+            return answer(environ, start_response)
         if isinstance(answer, str):
             return Response(answer, 200, mimetype="text/html")(environ, start_response)
         return Response(json.dumps(answer, default=str), 200, mimetype="application/json")(environ, start_response)
+
+    def _begin(self, visit: Visit) -> Any:
+        if not self.looks:
+            return self._serve(visit)
+        self.jobs.append([self.looks, self._serve(visit)])
+        return {"receipt": len(self.jobs)}
+
+    def _look_at(self, visit: Visit) -> Any:
+        number = int(visit.path.rpartition("/")[2])
+        job = self.jobs[number - 1]
+        job[0] -= 1
+        return {"receipt": number} if job[0] else job[1]
 
     def _serve(self, visit: Visit) -> Any:
         name, _, verb = visit.path.strip("/").partition("/")

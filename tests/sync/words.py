@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.records.models import Issue
-from integrations.sync.models import Flow, Item, Run
+from integrations.sync.models import Call, Flow, Item, Run
 from integrations.sync.run import carry_out
 from integrations.sync.services import start_run
 from integrations.sync.stages import Done, Later
@@ -57,13 +57,20 @@ def run_one(flow: Flow, **options: bool) -> Run:
 
 
 def go_on(run: Run, *, minutes: float = 5) -> Later | Done:
-    """The next slice of a run, by a worker that knows of it only what is written down."""
+    """The next slice of a run, when it is due, by a worker that knows of it only what is written down."""
     with transaction.atomic():
+        Run.objects.filter(pk=run.pk).update(wake_at=timezone.now())
         fresh = Run.objects.get(pk=run.pk)
     outcome = carry_out(fresh, until=timezone.now() + timedelta(minutes=minutes))
     with transaction.atomic():
         run.refresh_from_db()
     return outcome
+
+
+def time_passes() -> None:
+    """Until every answer that comes later may be asked for."""
+    with transaction.atomic():
+        Call.objects.exclude(ask_at=None).update(ask_at=timezone.now())
 
 
 def items(flow: Flow, **filters: Any) -> list[tuple[str, str, str]]:
