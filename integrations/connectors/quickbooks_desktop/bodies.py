@@ -16,10 +16,10 @@ from integrations.wire.xml import KIND
 from .booking import is_group
 from .documents import NOT_TAXED, RATE
 from .entities import CHANGED, NEW_LINES, Entity, entity_of
-from .grammar import DELETING, VOIDING
+from .grammar import DELETING, VOIDING, Table
 from .items import as_it_stands, kind_of
 from .methods import with_method_name
-from .qbxml import Asked, document
+from .qbxml import Asked, document, plain_text
 from .quirks import guid_of
 from .shapes import NOT_TAXABLE, TAXABLE, bare
 
@@ -61,7 +61,7 @@ def _asked(stream: Stream, entity: Entity, write: Write, site: Site) -> Asked:
         kind = kind_of(write.raw or {}) if stream.kind == "item" else entity.name
         table, lines, ending = entity.changed(kind), CHANGED, "Mod"
     _check_number(stream, entity, body, table)
-    _check_needs(kind, body, is_new=write.operation == "create")
+    _check_needs(kind, body, table, is_new=write.operation == "create")
     name = f"{kind}{ending}"
     return Asked(name=name, inside=name, content=body, table=table, lines=lines, id=write.key)
 
@@ -274,7 +274,7 @@ def _check_currency(record: Record, site: Site) -> None:
         )
 
 
-def _check_number(stream: Stream, entity: Entity, body: Body, table: Any) -> None:
+def _check_number(stream: Stream, entity: Entity, body: Body, table: Table) -> None:
     number = body.get("RefNumber")
     most = next((part.most for part in table if part.name == "RefNumber"), None)
     if isinstance(number, str) and most is not None and len(number) > most:
@@ -285,9 +285,11 @@ def _check_number(stream: Stream, entity: Entity, body: Body, table: Any) -> Non
         )
 
 
-def _check_needs(kind: str, body: Body, *, is_new: bool) -> None:
+def _check_needs(kind: str, body: Body, table: Table, *, is_new: bool) -> None:
     if not is_new:
         return
+    if any(part.name == "Name" for part in table) and not _text(body.get("Name")):
+        raise ValueError("it has no name")
     if kind == "ItemInventory":
         missing = [name for name in ("IncomeAccountRef", "COGSAccountRef", "AssetAccountRef") if name not in body]
         if missing:
@@ -301,6 +303,10 @@ def _check_needs(kind: str, body: Body, *, is_new: bool) -> None:
     needed = _NEEDED.get(kind, "")
     if needed and not body.get(needed):
         raise ValueError(_WORDS_OF[needed])
+
+
+def _text(value: Any) -> str:
+    return plain_text(str(value or ""), is_free=False, path="Name").strip()
 
 
 _NEEDED = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from integrations.wire.addresses import Addresses
 from integrations.wire.auth import NoAuth
-from integrations.wire.connector import Connector, Setting
+from integrations.wire.connector import EVERY_MINUTES, Connector, Setting
 from integrations.wire.limits import Limits
 from integrations.wire.shape import Shape
 from integrations.wire.stream import Operation, Stream
@@ -183,6 +183,7 @@ CONNECTOR = Connector(
     ),
     dialect=QuickBooksDesktopDialect(),
     settings=(
+        EVERY_MINUTES,
         Setting(
             name="home_currency",
             label="Home currency",

@@ -34,23 +34,28 @@ class Entity:
         return "ListID" if self.is_list else "TxnID"
 
     def added(self, kind: str) -> Table:
-        """How a new record of a kind is laid out."""
-        return LISTS[kind] if self.is_list else TRANSACTIONS[kind]
+        """How a new record of a kind is laid out. Raises ValueError for a kind that is only read."""
+        return _of(kind, LISTS if self.is_list else TRANSACTIONS)
 
     def changed(self, kind: str) -> Table:
-        """How a change of one is laid out."""
-        return CHANGED_LISTS[kind] if self.is_list else CHANGED_TRANSACTIONS[kind]
+        """How a change of one is laid out. Raises ValueError for a kind that is only read."""
+        return _of(kind, CHANGED_LISTS if self.is_list else CHANGED_TRANSACTIONS)
 
     @property
     def has_guid(self) -> bool:
         """Whether QuickBooks keeps our GUID with it, so that ours can be told from others'."""
-        tables = [LISTS[self.name]] if self.name in LISTS else [LISTS["ItemService"]]
-        made = tables[0] if self.is_list else TRANSACTIONS[self.name]
+        made = {**LISTS, **TRANSACTIONS}.get(self.name, LISTS["ItemService"])  # all items are alike in this
         return any(part.name == "ExternalGUID" for part in made)
 
 
 NEW_LINES: Mapping[str, Table] = LINES
 CHANGED: Mapping[str, Table] = CHANGED_LINES
+
+
+def _of(kind: str, tables: Mapping[str, Table]) -> Table:
+    if kind not in tables:
+        raise ValueError(f"what QuickBooks calls {kind} is only read, not written")
+    return tables[kind]
 
 
 def entity_of(stream: Stream) -> Entity:

@@ -286,7 +286,7 @@ TOLD_ONLY = frozenset(
         "QuantityOnSalesOrder", "QuantityOnHand", "SpecialItemType", "SuggestedDiscountAmount", "SuggestedDiscountDate",
         "IsFinanceCharge", "IsHomeCurrencyAdjustment", "CreditCardTxnInfo", "CreditCardInfo", "TxnLineID",
         "BalanceRemainingInHomeCurrency", "CreditRemainingInHomeCurrency", "TotalAmountInHomeCurrency",
-        "AmountDueInHomeCurrency", "AmountInHomeCurrency", "UnusedCredits", "ExternalGUID",
+        "AmountDueInHomeCurrency", "AmountInHomeCurrency", "UnusedCredits", "ExternalGUID", "IsManuallyClosed", "IsBilled", "UnbilledQuantity",
     )
 )  # fmt: skip
 """Members that QuickBooks tells and takes nowhere, or only where the tables above say so: they are passed over."""

@@ -156,8 +156,8 @@ def _tax_id(value: str) -> list[Payload]:
     return [{"value": value, "scheme": "ein"}]
 
 
-def _to_tax_id(tax_ids: list[Any]) -> str:
-    return str(tax_ids[0].value) if tax_ids else ""
+def _to_tax_id(vendor: Vendor) -> Payload:
+    return {"VendorTaxIdent": vendor.tax_ids[0].value} if vendor.tax_ids else {}
 
 
 def _expense_account(accounts: list[Payload]) -> Payload | None:
@@ -175,7 +175,8 @@ VENDOR = Shape(
         *_PARTY,
         *address("billing_address", "VendorAddress"),
         *address("shipping_address", "ShipAddress"),
-        F("tax_ids", "VendorTaxIdent", read=_tax_id, write=_to_tax_id),
+        F("tax_ids", "VendorTaxIdent", read=_tax_id, write=None),
+        F("tax_ids", "", read=None, write=_to_tax_id),
         F("reportable", "IsVendorEligibleFor1099"),
         F("expense_account", "PrefillAccountRef", read=_expense_account, write=_to_expense_account),
     ),
