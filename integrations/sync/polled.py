@@ -6,7 +6,10 @@ A visit goes through `reply_to`, message by message. No transaction is open whil
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -48,12 +51,14 @@ from tenants.scope import tenant_scope
 
 PATIENCE = 3  # seconds that a message waits for work that is about to turn up: their side does not wait for long
 LOOK_EVERY = 0.1  # not money: seconds
+MOST_WAITING = 4  # messages in one process: its other threads are for people's pages
 ABOUT_TO = timedelta(seconds=30)  # a run that goes on within this may have something to fetch in this visit
 OUR_VERSION = "Tieout"
 LEAST_MISSED, TIMES_MISSED = timedelta(hours=1), 4  # so long, and so many intervals: then somebody is missed
 WRONG_BOOKS, OUT_OF_REACH, NOBODY_CAME = "wrong_books", "books_out_of_reach", "nobody_came"
 
 log = logging.getLogger(__name__)
+_waiting_room = threading.BoundedSemaphore(MOST_WAITING)
 State = Connection.State
 
 
@@ -143,19 +148,31 @@ def _give_next(kind: Connector, visit_id: UUID, message: Next) -> Reply:
             _arrive(kind, visit.connection, message.place)
     if is_lost:
         _wake(visit.connection)
-    give_up = time.monotonic() + PATIENCE
-    while True:
-        with transaction.atomic():
-            visit = visits.under_way(visit_id, slug=kind.slug)
-            if visit.is_turned or visit.connection.state == State.PAUSED:
-                return NothingMore()
-            if request := queue.fetch(visit):
-                return Take(request=request)
-            if not is_work_under_way(visit.connection):
-                return NothingMore()
-        if time.monotonic() >= give_up:
-            return NothingNow()
-        time.sleep(LOOK_EVERY)
+    with _patience() as seconds:
+        give_up = time.monotonic() + seconds
+        while True:
+            with transaction.atomic():
+                visit = visits.under_way(visit_id, slug=kind.slug)
+                if visit.is_turned or visit.connection.state == State.PAUSED:
+                    return NothingMore()
+                if request := queue.fetch(visit):
+                    return Take(request=request)
+                if not is_work_under_way(visit.connection):
+                    return NothingMore()
+            if time.monotonic() >= give_up:
+                return NothingNow()
+            time.sleep(LOOK_EVERY)
+
+
+@contextmanager
+def _patience() -> Iterator[int]:
+    """For how many seconds a message may wait: for none where too many do so already."""
+    may_wait = _waiting_room.acquire(blocking=False)
+    try:
+        yield PATIENCE if may_wait else 0
+    finally:
+        if may_wait:
+            _waiting_room.release()
 
 
 def _take_answer(kind: Connector, visit_id: UUID, message: Brought) -> Reply:

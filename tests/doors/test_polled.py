@@ -62,6 +62,14 @@ def silence(seconds: float) -> None:
         Visit.objects.update(last_at=past)
 
 
+@pytest.fixture
+def at_work(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """As long as there is something in it, a run is at work."""
+    found = [True]
+    monkeypatch.setattr("integrations.sync.polled.is_work_under_way", lambda connection: bool(found))
+    return found
+
+
 # Who is let in
 
 
@@ -287,6 +295,51 @@ def test_a_worker_waits_for_the_answer_while_somebody_is_there(known: Connection
     assert runner.carry_out(runner.ask()["request"])["percent"] == 100
     worker.join(timeout=10)
     assert isinstance(found[0], Answer)
+
+
+def test_who_asks_while_a_run_is_at_work_is_told_to_ask_again(
+    known: Connection, runner: Runner, at_work: list[bool]
+) -> None:
+    runner.sign_in()
+    began = time.monotonic()
+    assert runner.ask()["reply"] == "NothingNow"
+    assert time.monotonic() - began >= 0.2, "it waits for what may turn up"
+    assert runner.say("WhyNothing")["reply"] == "NothingNow"
+
+    at_work.clear()
+    assert runner.ask()["reply"] == "NothingMore"
+    assert runner.say("WhyNothing")["words"] == "There is nothing more to do."
+
+
+def test_what_turns_up_while_somebody_waits_is_given_at_once(
+    known: Connection, runner: Runner, at_work: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.sync.polled.PATIENCE", 20)
+    runner.sign_in()
+
+    def work() -> None:
+        time.sleep(0.5)
+        line.send(known, QUESTION)
+        database.close()
+
+    worker = threading.Thread(target=copy_context().run, args=(work,))
+    worker.start()
+    began = time.monotonic()
+    request = runner.ask()["request"]
+    assert 0.4 < time.monotonic() - began < 5
+    assert runner.carry_out(request)["percent"] == 99, "the run may have more"
+    worker.join(timeout=30)
+
+
+def test_where_too_many_wait_nobody_else_does(
+    known: Connection, runner: Runner, at_work: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("integrations.sync.polled.PATIENCE", 20)
+    monkeypatch.setattr("integrations.sync.polled._waiting_room", threading.Semaphore(0))
+    runner.sign_in()
+    began = time.monotonic()
+    assert runner.ask()["reply"] == "NothingNow"
+    assert time.monotonic() - began < 5
 
 
 # Which books
