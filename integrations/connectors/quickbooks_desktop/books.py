@@ -22,7 +22,15 @@ EVERYTHING_ABOUT_BOOKS: Sequence[Asked] = (
 """What the Web Connector brings by itself at the beginning of a visit, asked for once more."""
 
 _CURRENCIES = {"US": "USD", "CA": "CAD", "UK": "GBP", "GB": "GBP", "AU": "AUD"}
-"""The home currency of each edition."""
+"""The home currency of each edition, where the books have only one."""
+
+_BY_NAME = {
+    "US Dollar": "USD", "Canadian Dollar": "CAD", "British Pound Sterling": "GBP", "Euro": "EUR",
+    "Australian Dollar": "AUD", "New Zealand Dollar": "NZD", "Mexican Peso": "MXN", "Indian Rupee": "INR",
+    "Swiss Franc": "CHF", "Japanese Yen": "JPY", "Singapore Dollar": "SGD", "Hong Kong Dollar": "HKD",
+    "South African Rand": "ZAR", "Swedish Krona": "SEK", "Norwegian Krone": "NOK", "Danish Krone": "DKK",
+}  # fmt: skip
+"""How QuickBooks calls the currencies in which companies keep their books (memory)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +43,13 @@ class Books:
     version: str
     multicurrency: bool
     sales_tax: bool
+    home: str | None
 
     @property
-    def currency(self) -> str:
+    def currency(self) -> str | None:
+        """The home currency; None where the books call it by a name that is not known here."""
+        if self.home is not None:
+            return _BY_NAME.get(self.home)
         return _CURRENCIES.get(self.edition, "USD")
 
     @property
@@ -65,6 +77,7 @@ def company_in(answers: Sequence[Told]) -> Books:
         version=max(versions, key=_number, default=""),
         multicurrency=member(preferences, "MultiCurrencyPreferences.IsMultiCurrencyOn") == "true",
         sales_tax="SalesTaxPreferences" in preferences,
+        home=member(preferences, "MultiCurrencyPreferences.HomeCurrencyRef.FullName"),
     )
 
 

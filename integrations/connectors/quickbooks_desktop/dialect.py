@@ -147,11 +147,11 @@ class QuickBooksDesktopDialect(Dialect):
 
     def company(self, answer: Answer, site: Site) -> Company:
         books = company_in(answers_in(answer))
-        currency = str(site.settings.get("home_currency") or books.currency)
+        currency = site.settings.get("home_currency") or books.currency
         return Company(
             name=books.name,
             id=books.file_id or books.name,
-            currency=currency,
+            currency=currency and str(currency),
             country=books.country,
             environment=site.environment,
         )
