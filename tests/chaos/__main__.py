@@ -102,6 +102,8 @@ def go(lane: Lane, kills: int) -> None:
     while lane.tally.kills.total() < kills and lane.tally.is_good:
         number += 1
         lane.round(number, DOCUMENTS)
+        tally = lane.tally
+        console.print(f"{lane.vendor.slug}: round {number}, {tally.documents} documents, {tally.kills.total()} kills")
     connections.close_all()
 
 

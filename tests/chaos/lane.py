@@ -34,7 +34,7 @@ from integrations.connections.models import Connection
 from integrations.connections.services import save_connection
 from integrations.mapping.models import Template
 from integrations.records.models import Stream
-from integrations.sync.models import Call, Flow, Intent, Run
+from integrations.sync.models import Call, Flow, Intent, Item, Run
 from integrations.sync.services import start_run
 from integrations.sync.setup import set_up
 from tenants.scope import tenant_scope
@@ -187,17 +187,19 @@ class Lane:
         for flow in self.flows:
             together = [flow, self.twin] if flow.source_object == "invoice" else [flow]
             runs = [start_run(each, by="chaos") for each in together]
+            names = {run.pk: each.name for run, each in zip(runs, together, strict=True)}
             starts = 0
             while open_runs := [run for run in runs if self._is_open(run)]:
                 starts += 1
                 if starts > MOST_STARTS:
-                    self.tally.not_green.append(f"{flow} did not end: {open_runs[0].words}")
+                    self.tally.not_green.append(f"{flow.name} did not end: {open_runs[0].words}")
                     return
                 for run in open_runs:
                     self._one_worker(run, troubled=troubled and starts < MOST_STARTS // 2)
             for run in runs:
                 if run.colour != Run.Colour.GREEN and not troubled:
-                    self.tally.not_green.append(f"{run.flow}: {run.state} {run.colour} {run.words}"[:300])
+                    words = f"{names[run.pk]}: {run.state} {run.colour} {run.words} {self._held(run)}"
+                    self.tally.not_green.append(words[:600])
 
     def _one_worker(self, run: Run, *, troubled: bool) -> None:
         """One worker takes the run up; what happens to it is drawn."""
@@ -304,6 +306,14 @@ class Lane:
                 Run.objects.filter(pk=run.pk).update(state=Run.State.RUNNING, approved_by="chaos")
                 run.refresh_from_db()
         return run.state in (Run.State.QUEUED, Run.State.RUNNING)
+
+    @staticmethod
+    def _held(run: Run) -> str:
+        """What keeps the flow from being green, each reason with one example."""
+        with transaction.atomic():
+            items = Item.objects.filter(flow=run.flow_id, state__in=(Item.State.HELD, Item.State.WAITING))
+            told = {(item.state, item.reason): f"{item.words} {item.differences}" for item in items}
+        return "; ".join(f"{state} {reason}: {words}" for (state, reason), words in told.items())
 
     def _compare(self) -> None:
         """The vendor's own ledger against the file: each document once, and its total to the cent."""

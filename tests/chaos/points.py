@@ -75,13 +75,12 @@ class Watch:
         self._watch_calls()
 
     def _watch_statements(self, connection: Any, **kwargs: Any) -> None:
-        def watched(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
-            text = sql if isinstance(sql, str) else sql.as_string()
-            if text.startswith('INSERT INTO "integrations_intent"'):
+        def watched(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+            if sql.startswith('INSERT INTO "integrations_call"') and "write" in params:  # with the intents it carries
                 self.wrote.add("intents")
-            elif text.startswith('UPDATE "integrations_call"') and "sent" in (params or ()):
+            elif sql.startswith('UPDATE "integrations_call"') and "sent" in params:
                 self.is_sending = True
-            elif text.startswith('UPDATE "integrations_call"') and "settled" in (params or ()):
+            elif sql.startswith('UPDATE "integrations_call"') and "settled" in params:
                 self.wrote.add("outcome")
             return execute(sql, params, many, context)
 

@@ -15,6 +15,8 @@ from django.conf import settings as configured
 
 from integrations.connectors.files import samples
 from integrations.doors.demo import stage
+from integrations.doors.demo.books import BOOKS
+from integrations.doors.demo.companies import Company
 from integrations.sync.models import Flow
 from plumbing import roles, signs
 from tenants.models import Tenant
@@ -22,7 +24,7 @@ from tenants.scope import tenant_scope
 from tests import database
 from tests.operations.processes import free_port, running, until
 
-COMPANY = stage.Company(
+COMPANY = Company(
     slug="ours", name="Harbour & Pine Ltd", currency="GBP", zone="Europe/London", tax_code="No VAT"
 )  # fmt: skip
 
@@ -69,7 +71,7 @@ def ours(sandbox: str, transactional_db: None) -> Iterator[Tenant]:
 @pytest.fixture
 def flows(ours: Tenant) -> dict[str, Flow]:
     """The company's flows, by the object they bring."""
-    return {flow.source_object: flow for flow in stage.flows(COMPANY, enabled=True)}
+    return {flow.source_object: flow for flow in stage.flows(COMPANY, BOOKS["quickbooks_online"], enabled=True)}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.doors.demo import stage
+from integrations.doors.demo.books import BOOKS
 from integrations.doors.tasks import look
 from integrations.management.commands import serve
 from integrations.sync.models import Call, Run
@@ -51,7 +51,7 @@ def test_a_run_whose_worker_is_killed_in_the_middle_of_a_call_ends_in_another_wi
     for name in ("customer", "item"):
         carry_out(start_run(flows[name], by="test"), until=timezone.now() + timedelta(minutes=1))
     doomed = start_worker("doomed")
-    stage.tell_sandbox("misbehave", what="slow", seconds=3, on="write", moment="after", skip=2)
+    BOOKS["quickbooks_online"].tell("misbehave", what="slow", seconds=3, on="write", moment="after", skip=2)
     run = start_run(flows["invoice"], by="test")
     look()
 
@@ -67,7 +67,8 @@ def test_a_run_whose_worker_is_killed_in_the_middle_of_a_call_ends_in_another_wi
 
     assert (run.state, run.colour) == (Run.State.DONE, Run.Colour.GREEN)
     numbers = Counter(
-        document["DocNumber"] for document in stage.tell_sandbox("documents", kind="Invoice", realm=realm_of(run))
+        document["DocNumber"]
+        for document in BOOKS["quickbooks_online"].tell("documents", kind="Invoice", realm=realm_of(run))
     )
     assert len(numbers) == 285
     assert set(numbers.values()) == {1}
@@ -75,7 +76,7 @@ def test_a_run_whose_worker_is_killed_in_the_middle_of_a_call_ends_in_another_wi
 
 def is_waiting_for_the_slow_answer(run: Run) -> bool:
     """The vendor has done what was asked (all of its orders to misbehave are used up), and its answer is not here yet."""
-    return not stage.tell_sandbox("status")["misbehaviour"] and Call.State.SENT in states_of_calls(run)
+    return not BOOKS["quickbooks_online"].tell("status")["misbehaviour"] and Call.State.SENT in states_of_calls(run)
 
 
 def states_of_calls(run: Run) -> list[str]:

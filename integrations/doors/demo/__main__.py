@@ -13,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 WEB, SANDBOX = 8000, 8100
+FIRST = "quickbooks_online"
+OTHERS = ("odoo",)
 SPEED = 20  # how many times faster than the vendors' their limits of rate run: real, but nobody has to wait long
 
 _claims: list[socket.socket] = []
@@ -24,6 +26,8 @@ def main() -> int:
     if asked.data:
         # Other data is another demo: totals stay those of one file, and nothing is posted beside the sample.
         var = var / "demo" / asked.data.name.split(".")[0]
+    if asked.books != FIRST:
+        var = var / "demo" / asked.books
     with _alone(var):
         web, sandbox = free_port(asked.port or WEB), free_port(SANDBOX)
         if asked.port and web != asked.port:
@@ -46,12 +50,13 @@ def main() -> int:
         django.setup()
         from integrations.doors.demo import play
 
-        return play.play(web=web, sandbox=sandbox, data=asked.data, stays=not asked.exit)
+        return play.play(web=web, sandbox=sandbox, data=asked.data, books=asked.books, stays=not asked.exit)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bin/demo", description="Shows the main job: a file of sales becomes books.")
     parser.add_argument("--data", type=_file, help="a file of sales as the sample is one, .csv or .csv.gz")
+    parser.add_argument("--books", choices=(FIRST, *OTHERS), default=FIRST, help="whose books; a demo of its own")
     parser.add_argument("--port", type=int, help=f"where the pages are; {WEB} or a free one unless you say")
     parser.add_argument("--exit", action="store_true", help="end after the job: with 0 only if everything ties out")
     return parser.parse_args()

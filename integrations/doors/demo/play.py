@@ -26,9 +26,12 @@ from rich.table import Table
 
 from integrations.connectors.files import samples
 from integrations.doors.demo import job, servers, stage
+from integrations.doors.demo.books import BOOKS, Books
+from integrations.doors.demo.companies import COMPANIES, Company
 from integrations.records.models import Issue
 from integrations.sync.models import Flow, Item, Run
 from tenants.access.permissions import Role
+from tenants.models import Tenant
 from tenants.scope import tenant_scope
 
 SAMPLE = "online_retail_demo"
@@ -37,7 +40,7 @@ ISSUES_SHOWN = 10
 console = Console(highlight=False, soft_wrap=True)
 
 
-def play(*, web: int, sandbox: int, data: Path | None, stays: bool) -> int:
+def play(*, web: int, sandbox: int, data: Path | None, books: str, stays: bool) -> int:
     """The whole demo; gives the status to end with."""
     logging.getLogger().setLevel(logging.WARNING)
     for number in (
@@ -50,7 +53,7 @@ def play(*, web: int, sandbox: int, data: Path | None, stays: bool) -> int:
         with step("Database"):
             call_command("migrate", verbosity=0)
         with servers.running(web=web, sandbox=sandbox) as wait_for:
-            bad = _play(wait_for, data)
+            bad = _play(wait_for, data, BOOKS[books])
             console.print(f"\nAll of it took {time.monotonic() - begun:.0f} s.")
             if stays:
                 console.print("It keeps running until you press Ctrl-C.")
@@ -66,32 +69,33 @@ def play(*, web: int, sandbox: int, data: Path | None, stays: bool) -> int:
     return 1 if bad else 0
 
 
-def _play(wait_for: Callable[[str], None], data: Path | None) -> list[str]:
-    first, *others = stage.COMPANIES
+def _play(wait_for: Callable[[str], None], data: Path | None, books: Books) -> list[str]:
+    first = COMPANIES[0]
     with step("Companies and people"):
         support = stage.operators()
-        tenants = {company: stage.people(company, support=support) for company in stage.COMPANIES}
+        tenants = {company: stage.people(company, support=support) for company in COMPANIES}
     with step("Simulated vendors"):
         wait_for(settings.SANDBOX_URL)
         stage.register_with_vendors()
     with step("Connections and flows"):
-        for company in others:
-            with tenant_scope(tenants[company].pk):
-                stage.flows(company, enabled=False)
-        with tenant_scope(tenants[first].pk):
-            flows = stage.flows(first, enabled=True)
+        flows, *_ = [_flows(company, tenants[company], books, enabled=company == first) for company in books.companies]
     file, expected = _put(data, first)
     console.print(f"\n[b]The main job:[/] the sales in {file.name} become documents in the books of {first.name}\n")
-    before = _writes()
+    before = books.writes()
     with tenant_scope(tenants[first].pk):
         results = _do(flows)
         bad = job.faults(results, expected)
         _say_what_was_done(results)
-        _say_verdict(bad, expected, writes=_writes() - before)
+        _say_verdict(bad, expected, writes=books.writes() - before)
         _say_issues()
         wait_for(f"{settings.PUBLIC_URL}/healthz")
         _say_where(results)
     return bad
+
+
+def _flows(company: Company, tenant: Tenant, books: Books, *, enabled: bool) -> list[Flow]:
+    with tenant_scope(tenant.pk):
+        return stage.flows(company, books, enabled=enabled)
 
 
 @contextmanager
@@ -103,7 +107,7 @@ def step(name: str) -> Iterator[None]:
     console.print(f"[green]✓[/] {name} [dim]{time.monotonic() - begun:.1f} s[/]")
 
 
-def _put(data: Path | None, company: stage.Company) -> tuple[Path, dict[str, Any] | None]:
+def _put(data: Path | None, company: Company) -> tuple[Path, dict[str, Any] | None]:
     """The file in the company's folder, and the figures it must come to, which only the shipped sample has."""
     folder = settings.FILES / company.slug / stage.FOLDER
     with importlib.resources.as_file(importlib.resources.files(samples)) as shipped:
@@ -189,7 +193,7 @@ def _say_where(results: Sequence[job.Result]) -> None:
     _say("The simulated vendors", settings.SANDBOX_URL)
     _say("What the servers write", str(settings.VAR / "demo.log"))
     console.print(f"\n[b]Sign in[/] with the password [b]{stage.PASSWORD}[/] as")
-    for company in stage.COMPANIES:
+    for company in COMPANIES:
         _say(company.name, ", ".join(f"{role}@" for role in Role) + f" {company.slug}.example")
     _say("The operator", stage.OPERATOR)
     _say("Support, let in to look", stage.SUPPORT)
@@ -205,10 +209,6 @@ def _page(name: str, key: object) -> str:
 
 def _name(flow: Flow) -> str:
     return flow.name.partition(":")[0]
-
-
-def _writes() -> int:
-    return int(stage.tell_sandbox("status")["counts"]["writes"])
 
 
 def _interrupt(*told: object) -> None:

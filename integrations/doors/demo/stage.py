@@ -1,28 +1,23 @@
-"""The stage: two companies with their people, connections and flows. What stands already is left as it is."""
+"""The stage: two companies with their people, and the first one's connections and flows. What stands already is left as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from io import StringIO
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-import requests
 from django.conf import settings
 from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.connections import authorise
 from integrations.connections.models import Connection, VendorApp
 from integrations.connections.services import save_connection
-from integrations.connections.services import test as try_out
 from integrations.connections.site import SIMULATOR
 from integrations.connectors.registry import connector, connectors
+from integrations.doors.demo.books import Books
+from integrations.doors.demo.companies import Company
 from integrations.mapping.models import Template
-from integrations.simulation.sandbox import CONTROL, simulators
+from integrations.simulation.sandbox import simulators
 from integrations.sync.models import Flow
 from integrations.sync.setup import set_up
 from integrations.wire.auth import OAuth2Code
@@ -32,44 +27,9 @@ from tenants.access.permissions import Role
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
 
-BOOKS, FILES, FOLDER = "quickbooks_online", "files", "sales"
-TEMPLATE = "online_retail_to_quickbooks_online"
+FILES, FOLDER = "files", "sales"
 PASSWORD = "tie-everything-out"  # noqa: S105  # opens a demo on this machine, and is printed
 OPERATOR, SUPPORT = "operator@tieout.example", "support@tieout.example"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Company:
-    """A company of the demo; the simulated vendor keeps books in its name."""
-
-    slug: str
-    name: str
-    currency: str
-    zone: str
-    tax_code: str
-
-    def address_of(self, role: str) -> str:
-        """The email address of its person in this role."""
-        return f"{role}@{self.slug}.example"
-
-
-# The first has sales to bring; the second is there to see that neither sees the other.
-COMPANIES = (
-    Company(
-        slug="harbour-pine", name="Harbour & Pine Ltd", currency="GBP", zone="Europe/London", tax_code="No VAT"
-    ),
-    Company(
-        slug="larkspur", name="Larkspur Trading Co.", currency="USD", zone="America/Los_Angeles", tax_code="NON"
-    ),
-)  # fmt: skip
-
-
-def tell_sandbox(control: str, **arguments: Any) -> Any:
-    """Ask the simulated vendor something that no real one answers."""
-    address = f"{settings.SANDBOX_URL}/{BOOKS}/{CONTROL}/{control}"
-    answer = requests.post(address, json=arguments, timeout=30)
-    answer.raise_for_status()
-    return answer.json()["result"]
 
 
 def register_with_vendors() -> None:
@@ -104,13 +64,13 @@ def people(company: Company, *, support: User) -> Tenant:
     return tenant
 
 
-def flows(company: Company, *, enabled: bool) -> list[Flow]:
+def flows(company: Company, books: Books, *, enabled: bool) -> list[Flow]:
     """The shipped template, set up between the company's folder of sales and its books; in the order of running."""
     owner = User.objects.get(email=company.address_of(Role.OWNER))
-    source, target = _sales(company, owner), _books(company, owner)
+    source, target = _sales(company, owner), books.connect(company, owner)
     with transaction.atomic():
-        template = Template.objects.get(slug=TEMPLATE)
-    answers = _answers(company, target)
+        template = Template.objects.get(slug=books.template)
+    answers = books.answers(company, target)
     made = set_up(template, source=source, target=target, answers=answers, by=owner, enabled=enabled)
     with transaction.atomic():
         standing = Flow.objects.select_related("source", "target").filter(pk__in=[flow.pk for flow in made])
@@ -138,52 +98,14 @@ def _person(email: str, name: str, **more: bool) -> User:
 
 def _sales(company: Company, owner: User) -> Connection:
     (settings.FILES / company.slug / FOLDER).mkdir(parents=True, exist_ok=True)
-    return _connection(
-        "Sales files",
-        FILES,
-        "production",
-        owner,
-        {
-            "folder": FOLDER,
-            "layout": "online_retail",
-            "home_currency": company.currency,
-            "default_customer": "Cash sales",
-        },
-    )
-
-
-def _books(company: Company, owner: User) -> Connection:
-    connection = _connection("QuickBooks", BOOKS, SIMULATOR, owner, {})
-    if connection.state != Connection.State.CONNECTED:
-        realm = next(realm for realm, name in tell_sandbox("companies").items() if name == company.name)
-        _consent(connection, realm, owner)
-        try_out(connection, by=owner)
-    return connection
-
-
-def _connection(name: str, slug: str, environment: str, owner: User, options: Mapping[str, Any]) -> Connection:
     with transaction.atomic():
-        standing = Connection.objects.filter(name=name).first()
+        standing = Connection.objects.filter(name="Sales files").first()
     if standing is not None:
         return standing
-    made = Connection(name=name, connector=slug, environment=environment, settings=dict(options))
-    return save_connection(made, by=owner)
-
-
-def _consent(connection: Connection, realm: str, owner: User) -> None:
-    """What a person's browser does: go to the vendor, choose the company and agree, come back."""
-    with transaction.atomic():
-        address, kept = authorise.begin(connection, redirect_uri=f"{settings.PUBLIC_URL}/connections/callback")
-    tell_sandbox("auto_consent", realm=realm)
-    answer = requests.get(address, allow_redirects=False, timeout=30)
-    tell_sandbox("auto_consent", realm=None)
-    authorise.complete(connection, dict(parse_qsl(urlsplit(answer.headers["Location"]).query)), kept, by=owner)
-
-
-def _answers(company: Company, books: Connection) -> dict[str, str]:
-    """What a person would choose from lists: the account for sales, and the tax code that adds nothing."""
-    realm = books.settings["realmId"]
-    accounts, codes = (tell_sandbox("documents", kind=kind, realm=realm) for kind in ("Account", "TaxCode"))
-    income = next(account["Id"] for account in accounts if account["AccountType"] == "Income")
-    untaxed = next(code["Id"] for code in codes if company.tax_code in code["Name"])
-    return {"income_account": income, "tax_code": untaxed}
+    options = {
+        "folder": FOLDER,
+        "layout": "online_retail",
+        "home_currency": company.currency,
+        "default_customer": "Cash sales",
+    }
+    return save_connection(Connection(name="Sales files", connector=FILES, settings=options), by=owner)
