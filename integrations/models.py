@@ -4,7 +4,7 @@ from integrations.connections.models import Budget, Caller, Connection, Errand, 
 from integrations.connections.outstanding import Outstanding
 from integrations.crosswalk.models import Apart, Identity, Link, Origin
 from integrations.mapping.models import Agreement, Mapping, MappingEdition, Template, ValueTable
-from integrations.records.models import Issue, Record, SearchTerm, Stream
+from integrations.records.models import Issue, Record, Sighting, Stream
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
 from integrations.sync.publications import Publication
 
@@ -30,7 +30,7 @@ __all__ = (
     "Publication",
     "Record",
     "Run",
-    "SearchTerm",
+    "Sighting",
     "Stream",
     "Template",
     "ValueTable",

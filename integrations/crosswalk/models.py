@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.db import models
 
 from integrations.connections.models import Connection
-from tenants.owned import TenantForeignKey, TenantOwned
+from tenants.owned import TenantField, TenantForeignKey, TenantOwned
 
 
 class Identity(TenantOwned):
     """A thing in the world, whatever each system calls it."""
 
-    kind = models.SlugField(max_length=40)
+    kind = models.SlugField(max_length=40, db_index=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantOwned.Meta):
@@ -30,9 +30,10 @@ class Link(TenantOwned):
         MATCHED = "matched", "recognised"
         BY_HAND = "by_hand", "linked by a person"
 
+    tenant = TenantField(db_constraint=False)
     identity = TenantForeignKey(Identity, on_delete=models.CASCADE)
     connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
-    object = models.SlugField(max_length=60)
+    object = models.SlugField(max_length=60, db_index=False)
     external_id = models.CharField(max_length=300)
     how = models.CharField(max_length=12, choices=How)
     made_at = models.DateTimeField(auto_now_add=True)
@@ -54,7 +55,7 @@ class Apart(TenantOwned):
 
     identity = TenantForeignKey(Identity, on_delete=models.CASCADE)
     connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
-    object = models.SlugField(max_length=60)
+    object = models.SlugField(max_length=60, db_index=False)
     said_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantOwned.Meta):
@@ -66,7 +67,7 @@ class Origin(TenantOwned):
 
     source = TenantForeignKey(Identity, on_delete=models.CASCADE, related_name="became")
     target = TenantForeignKey(Identity, on_delete=models.CASCADE, related_name="made_from")
-    role = models.SlugField(max_length=60)
+    role = models.SlugField(max_length=60, db_index=False)
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantOwned.Meta):

@@ -6,7 +6,7 @@ from django.db import models
 
 from integrations.crosswalk.models import Identity
 from plumbing.ids import new_id
-from tenants.owned import TenantForeignKey, TenantOwned
+from tenants.owned import TenantField, TenantForeignKey, TenantOwned
 
 
 class Template(models.Model):
@@ -51,8 +51,8 @@ class Mapping(TenantOwned):
     name = models.CharField(max_length=200)
     template = models.ForeignKey(Template, null=True, blank=True, on_delete=models.PROTECT)
     template_flow = models.CharField(max_length=80, blank=True)
-    kind_from = models.SlugField(max_length=40)
-    kind_to = models.SlugField(max_length=40)
+    kind_from = models.SlugField(max_length=40, db_index=False)
+    kind_to = models.SlugField(max_length=40, db_index=False)
     answers = models.JSONField(default=dict, blank=True)
     changes = models.JSONField(default=dict, blank=True)
     edition = models.PositiveIntegerField(default=0, editable=False)
@@ -82,6 +82,7 @@ class MappingEdition(TenantOwned):
 class Agreement(TenantOwned):
     """Both sides' mapped fields as they last agreed: what tells our change from theirs."""
 
+    tenant = TenantField(db_constraint=False)
     mapping = TenantForeignKey(Mapping, on_delete=models.CASCADE)
     identity = TenantForeignKey(Identity, on_delete=models.CASCADE)
     edition = models.PositiveIntegerField()

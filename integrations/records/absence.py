@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Func, QuerySet
 from django.utils import timezone
 
 from integrations.connections import line
@@ -19,7 +19,7 @@ from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
 from integrations.records import issues
 from integrations.records.keep import Kept, keep
-from integrations.records.models import Issue, Record, Stream
+from integrations.records.models import Issue, Record, Sighting, Stream
 from integrations.wire.message import Pending
 from integrations.wire.stream import FETCHED, Gone, Page
 from plumbing.slices import after, check_time
@@ -59,12 +59,19 @@ def confirm(stream: Stream, connection: Connection, *, until: datetime, told: Ca
 
 @transaction.atomic
 def _missing(stream: Stream) -> list[str]:
-    return list(_live(stream).filter(sweep__lt=stream.sweep).order_by("feed_no").values_list("external_id", flat=True))
+    unmet = _live(stream).filter(sweep__lt=stream.sweep).exclude(external_id__in=_sighted(stream))
+    return list(unmet.order_by("feed_no").values_list("external_id", flat=True))
 
 
 @transaction.atomic
 def _is_suspicious(stream: Stream, missing: int) -> bool:
     return missing > MANY and missing * SHARE > _live(stream).count()
+
+
+def _sighted(stream: Stream) -> QuerySet[Sighting]:
+    """The ids of what this sweep met and found as it was before."""
+    pages = Sighting.objects.filter(connection=stream.connection_id, object=stream.object, sweep=stream.sweep)
+    return pages.values_list(Func("external_ids", function="unnest"), flat=True)
 
 
 def _live(stream: Stream) -> QuerySet[Record]:

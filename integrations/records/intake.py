@@ -18,7 +18,7 @@ from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
 from integrations.records import absence, issues
 from integrations.records.keep import Kept, keep
-from integrations.records.models import Stream
+from integrations.records.models import Sighting, Stream
 from integrations.wire.message import Pending
 from integrations.wire.stream import Cursor, Page
 from plumbing.slices import after, check_time
@@ -130,6 +130,9 @@ def _end(stream: Stream) -> None:
     stream.swept_at, stream.sweep_started_at = stream.sweep_started_at, None
     if stream.sweep_full:
         stream.fully_swept_at = stream.swept_at
+        # Whatever earlier sweeps saw, this one has met again.
+        earlier = Sighting.objects.filter(connection=stream.connection_id, object=stream.object, sweep__lt=stream.sweep)
+        earlier.delete()
     _save(stream)
 
 

@@ -2,20 +2,23 @@
 
 The stream's row is locked for the length of the page's transaction: feed numbers are taken from it in order, so that
 whoever follows the feed never sees a number appear behind its position.
+
+What says the same as before costs one question for the whole page and is never looked into: the digest of its bytes
+tells. What is new is read and written in parts, the database being at one while we read the next.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from django.db.models import F, Value
+from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Greatest
 from django.utils import timezone
 
@@ -23,17 +26,20 @@ from integrations.canonical import codec
 from integrations.canonical.laws import broken_laws
 from integrations.canonical.record import Record as Canonical
 from integrations.records import issues
-from integrations.records.models import Issue, Record, SearchTerm, Stream
-from integrations.records.terms import terms, title
+from integrations.records.models import Issue, Record, Sighting, Stream
+from integrations.records.terms import terms, title, words_of
 from integrations.wire.errors import ShapeError, VendorError
 from integrations.wire.stream import Gone, Page, Problem
 from integrations.wire.stream import Stream as Facts
-from plumbing.pages import update_page, write_page
+from integrations.wire.undecoded import Undecoded, decoded
+from plumbing.ids import new_id
+from plumbing.pages import ask_page, update_page, without_waiting, write_columns
 
 LONGEST_ID = 300
+PART = 250  # records that are written at a time
 PLACE = "@place"  # where a payload was found (file and lines): told, but no part of what it says
 UNIQUE = ("tenant_id", "connection_id", "object", "external_id")
-FIRST = {"id", "tenant_id", "connection_id", "object", "external_id", "first_kept_at"}
+FIRST = {"id", "first_kept_at", *UNIQUE}
 
 to_json = msgspec.json.Encoder(decimal_format="number").encode
 exact = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -48,13 +54,69 @@ class Kept:
 
 def keep(stream: Stream, page: Page, *, facts: Facts, read_at: datetime) -> Kept:
     """Keep a page that was read by a request that started at `read_at`. Inside a transaction; locks the stream's row."""
-    stream.feed_no = Stream.objects.select_for_update().values_list("feed_no", flat=True).get(pk=stream.pk)
+    feed_no = stream.feed_no = Stream.objects.select_for_update().values_list("feed_no", flat=True).get(pk=stream.pk)
     keeper = _Keeper(stream, facts, read_at)
-    keeper.meet(page.raws)
+    keeper.meet(page.raws, {gone.external_id: gone for gone in page.gone})
     keeper.lose(page.gone)
     keeper.complain(page.problems)
-    keeper.write()
+    if stream.feed_no != feed_no:
+        Stream.objects.filter(pk=stream.pk).update(feed_no=stream.feed_no)
     return keeper.kept
+
+
+class _Said(NamedTuple):
+    """A payload as it came: decoded or not, its bytes and their digest, and where it was found."""
+
+    raw: dict[str, Any] | msgspec.Raw
+    text: bytes | msgspec.Raw
+    digest: str
+    place: str
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """What it says. Raises ShapeError."""
+        return decoded(self.raw) if isinstance(self.raw, msgspec.Raw) else self.raw
+
+
+class _Held(NamedTuple):
+    """What we hold of a record."""
+
+    raw_hash: str
+    place: str
+    edition: int
+    state: str
+    kind: str
+    canonical: str
+    changed_at: datetime | None
+    read_at: datetime
+    feed_no: int
+
+
+# Of the page's records those that say something else than before, with what we hold of them, if anything.
+DIFFERING = """
+SELECT page.external_id, held.raw_hash, held.place, held.edition, held.state, held.kind, held.canonical, held.changed_at,
+    held.read_at, held.feed_no
+FROM {page} LEFT JOIN {table} AS held ON held.tenant_id = %(tenant)s AND held.connection_id = %(connection)s
+    AND held.object = %(object)s AND held.external_id = page.external_id
+WHERE (page.digest, page.place, %(edition)s, 'live') IS DISTINCT FROM (held.raw_hash, held.place, held.edition, held.state)
+"""
+
+
+class _Row(NamedTuple):
+    """What differs from record to record of what is written; the words by which it is found follow."""
+
+    id: str
+    external_id: str
+    title: str
+    state: str
+    merged_into: str
+    raw: str
+    raw_hash: str
+    place: str
+    canonical: str
+    version: str
+    changed_at: datetime | None
+    feed_no: int
 
 
 class _Keeper:
@@ -64,165 +126,194 @@ class _Keeper:
         self.stream, self.facts, self.read_at = stream, facts, read_at
         self.now = timezone.now()
         self.kept = Kept()
-        self.changed: dict[str, Record] = {}
-        self.lost: dict[str, Record] = {}
-        self.moved: set[str] = set()
-        self.terms: list[SearchTerm] = []
-        self.issues: list[Issue] = []
-        self.solved: list[str] = []
-        self.seen: list[str] = []
-        self.confirmed: list[str] = []
+        self.taken: set[str] = set()
+        self.refused: list[Issue] = []
+        kind: type[Canonical] = facts.shape.record_type
+        self.words = words_of(kind)
 
-    def meet(self, raws: Iterable[dict[str, Any]]) -> None:
-        """Compare each payload with what we hold; read only those that say something else than before."""
-        latest: dict[str, dict[str, Any]] = {}
-        for raw in raws:
+    def meet(self, raws: Sequence[dict[str, Any]], gone: Mapping[str, Gone]) -> None:
+        """Compare each payload with what we hold; read and write only those that say something else than before."""
+        said = self._said(raws)
+        differing = self._differing(said)
+        met_since = self._met_since([name for name, old in differing.items() if old is not None])
+        same = said.keys() - differing.keys()
+        with without_waiting(Record):
+            for names in _parts(differing):
+                rows = []
+                for name in names:
+                    old = differing[name]
+                    if old is not None and self._says_the_same(old, said[name]):
+                        same.add(name)
+                    elif old is not None and (old.read_at > self.read_at or name in met_since):
+                        self.kept.counts["older"] += 1
+                    elif row := self._read(name, said[name], old, gone.get(name)):
+                        rows.append(row)
+                self._write(rows)
+        self.kept.counts.update({"same": len(same)} if same else {})
+        self._note_as_met(same, said.keys() - same - self.taken)
+        issues.open_issues(self.refused)
+        self._solve(same | self.taken)
+
+    def _said(self, raws: Sequence[dict[str, Any]]) -> dict[str, _Said]:
+        """The payloads by id; of two with the same id the last one counts."""
+        said = {}
+        for raw in raws.texts if isinstance(raws, Undecoded) else raws:
             try:
-                latest[_id_of(raw, self.facts)] = raw
+                said[_id_of(raw, self.facts)] = _as_it_came(raw)
             except VendorError as error:
                 self._refuse("", error.explanation, error.advice)
-        held = self._held(latest)
-        for external_id, raw in latest.items():
-            self._meet_one(external_id, raw, held.get(external_id))
+        return said
 
-    def _meet_one(self, external_id: str, raw: dict[str, Any], old: Record | None) -> None:
-        said = {name: value for name, value in raw.items() if name != PLACE}
-        place = to_json(raw[PLACE]).decode() if PLACE in raw else ""
-        text = to_json(said)
-        digest = hashlib.sha256(text).hexdigest()
-        self.seen.append(external_id)
-        if old is not None and self._says_the_same(old, digest, place):
-            self.kept.counts["same"] += 1
-            self.confirmed.append(external_id)
-            self.solved.append(self._about(external_id))
-            return
-        if old is not None and old.read_at > self.read_at:
-            self.kept.counts["older"] += 1
-            return
+    def _differing(self, said: Mapping[str, _Said]) -> dict[str, _Held | None]:
+        page = {
+            "external_id": list(said),
+            "digest": [each.digest for each in said.values()],
+            "place": [each.place for each in said.values()],
+        }
+        values = {
+            "tenant": self.stream.tenant_id,
+            "connection": self.stream.connection_id,
+            "object": self.stream.object,
+            "edition": self.facts.shape.edition,
+        }
+        rows = ask_page(Record, DIFFERING, page, values) if said else []
+        return {name: None if old[0] is None else _Held(*old) for name, *old in rows}
+
+    def _read(self, external_id: str, said: _Said, old: _Held | None, gone: Gone | None) -> tuple[Any, ...] | None:
+        """The row of a record that says something new to us; None where it cannot be taken."""
         try:
-            record = self.facts.shape.read(raw)
+            record = self.facts.shape.read(said.payload)
         except VendorError as error:
             self._refuse(external_id, error.explanation, error.advice)
-            return
+            return None
         if old is not None and _older(record, old):
             self.kept.counts["older"] += 1
-            return
-        breaches = broken_laws(record)
-        if breaches:
+            return None
+        if breaches := broken_laws(record):
             words = "; ".join(f"{breach.path}: {breach.message}" for breach in breaches)
             self._refuse(external_id, words, "Correct the record where it comes from; it is read again by itself.")
-            return
-        self._take(record, external_id, text.decode(), digest, place, old)
-
-    def _take(
-        self, record: Canonical, external_id: str, text: str, digest: str, place: str, old: Record | None
-    ) -> None:
-        fingerprint = codec.fingerprint(record)
-        row = old or Record(
-            tenant_id=self.stream.tenant_id,
-            connection_id=self.stream.connection_id,
-            object=self.stream.object,
-            external_id=external_id,
-            first_kept_at=self.now,
-        )
-        state = Record.State.VOIDED if _is_void(record) else Record.State.LIVE
-        news = old is None or old.fingerprint != fingerprint or old.state != state
-        row.kind, row.title, row.state, row.merged_into = self.facts.kind, title(record), state, ""
-        row.raw, row.raw_hash, row.place = text, digest, place
-        row.canonical, row.edition, row.fingerprint = (
-            codec.encode(record).decode(),
-            self.facts.shape.edition,
-            fingerprint,
-        )
-        row.version, row.changed_at = record.version or "", record.changed_at
-        row.read_at, row.kept_at, row.sweep = self.read_at, self.now, self.stream.sweep
-        if news:
-            self._move(row)
-            self.terms += self._terms(row, record)
-        self.changed[external_id] = row
+            return None
+        # One that comes and goes with the same page is taken as it was read in it, and is gone.
+        state = gone.how if gone else Record.State.VOIDED if _is_void(record) else Record.State.LIVE
+        canonical = codec.encode(record).decode()
+        news = old is None or old.state != state or not _tells_the_same(record, old)
+        self.taken.add(external_id)
         self.kept.counts["new" if old is None else "changed" if news else "same"] += 1
-        self.solved.append(self._about(external_id))
+        if gone and (old is None or old.state != state):
+            self.kept.counts[gone.how] += 1
+        return (
+            *_Row(
+                id=str(new_id()),
+                external_id=external_id,
+                title=title(record),
+                state=state,
+                merged_into=gone.into or "" if gone else "",
+                raw=str(said.text, "utf-8"),
+                raw_hash=said.digest,
+                place=said.place,
+                canonical=canonical,
+                version=record.version or "",
+                changed_at=record.changed_at,
+                feed_no=self._next_feed_no() if old is None or news else old.feed_no,
+            ),
+            *terms(record),
+        )
+
+    def _write(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert what is new, and put what is held already up to date."""
+        if not rows:
+            return
+        names = (*_Row._fields, *(f"by_{word}" for word in self.words))
+        columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+        same = {
+            "tenant_id": self.stream.tenant_id,
+            "connection_id": self.stream.connection_id,
+            "object": self.stream.object,
+            "kind": self.facts.kind,
+            "edition": self.facts.shape.edition,
+            "read_at": self.read_at,
+            "first_kept_at": self.now,
+            "kept_at": self.now,
+            "sweep": self.stream.sweep,
+        }
+        write_columns(Record, columns, same=same, unique=UNIQUE, update=sorted({*columns, *same} - FIRST))
 
     def lose(self, gone: Iterable[Gone]) -> None:
         """Take note of records that went away, each in its own way; what we read of them before stays to be seen."""
-        by_id = {each.external_id: each for each in gone}
-        # One that came with this very page is taken as it was read in it.
-        for external_id, row in {**self._held(by_id), **self.changed}.items():
-            each = by_id.get(external_id)
-            if each is None or row.state == each.how or row.read_at > self.read_at:
+        by_id = {each.external_id: each for each in gone if each.external_id not in self.taken}
+        if not by_id:
+            return
+        met_since, lost = self._met_since(by_id), []
+        for row in self._rows(by_id).defer("raw", "canonical"):
+            each = by_id[row.external_id]
+            if row.state == each.how or row.read_at > self.read_at or row.external_id in met_since:
                 continue
             row.state, row.merged_into = each.how, each.into or ""
-            row.read_at, row.kept_at = self.read_at, self.now
-            self._move(row)
-            if external_id not in self.changed:
-                self.lost[external_id] = row
+            row.read_at, row.kept_at, row.feed_no = self.read_at, self.now, self._next_feed_no()
             self.kept.counts[each.how] += 1
+            lost.append(row)
+        update_page(lost, "state", "merged_into", "read_at", "kept_at", "feed_no")
 
     def complain(self, problems: Iterable[Problem]) -> None:
         """Open an issue for each row that could not be read."""
-        for problem in problems:
-            self.issues.append(
-                self._issue(problem.where, where=problem.where, words=problem.what, advice=problem.advice)
-            )
-            self.kept.counts["unreadable"] += 1
+        found = [self._issue(each.where, where=each.where, words=each.what, advice=each.advice) for each in problems]
+        self.kept.counts.update({"unreadable": len(found)} if found else {})
+        issues.open_issues(found)
 
-    def write(self) -> None:
-        """Everything of the page, in a handful of statements."""
-        columns = (str(field.column) for field in Record._meta.concrete_fields)
-        update = [column for column in columns if column not in FIRST]
-        write_page(list(self.changed.values()), unique=UNIQUE, update=update)
-        update_page(list(self.lost.values()), "state", "merged_into", "read_at", "kept_at", "feed_no")
-        SearchTerm.objects.filter(record__in={each.record_id for each in self.terms}).delete()
-        write_page(self.terms)
-        self._note_as_met()
-        issues.open_issues(self.issues)
-        if self.solved:
-            issues.solve(self.solved)
-        Stream.objects.filter(pk=self.stream.pk).update(feed_no=self.stream.feed_no)
+    def _note_as_met(self, same: Collection[str], others: Collection[str]) -> None:
+        """What was not written was met all the same: a full sweep has seen it, and an older page must not overwrite it."""
+        if self.stream.sweep_full and self.stream.sweep_started_at is not None:
+            if same or others:
+                Sighting.objects.create(
+                    connection_id=self.stream.connection_id,
+                    object=self.stream.object,
+                    sweep=self.stream.sweep,
+                    read_at=self.read_at,
+                    external_ids=[*same, *others],
+                )
+        elif same:
+            self._rows(same).update(read_at=Greatest(F("read_at"), Value(self.read_at)))
 
-    def _note_as_met(self) -> None:
-        """Unchanged records were read too: an older page must not overwrite them, and a full sweep has met them."""
-        met = {"sweep": self.stream.sweep} if self.stream.sweep_full else {}
-        if self.confirmed:
-            self._rows(self.confirmed).update(read_at=Greatest(F("read_at"), Value(self.read_at)), **met)
-        others = set(self.seen) - self.changed.keys() - set(self.confirmed)
-        if met and others:
-            self._rows(others).update(**met)
+    def _met_since(self, external_ids: Collection[str]) -> set[str]:
+        """Those of these that a later read than ours has met."""
+        if not external_ids:
+            return set()
+        later = Sighting.objects.filter(
+            connection=self.stream.connection_id, object=self.stream.object, read_at__gt=self.read_at
+        )
+        return {name for names in later.values_list("external_ids", flat=True) for name in names}
 
-    def _move(self, row: Record) -> None:
-        if row.external_id not in self.moved:
-            self.stream.feed_no += 1
-            row.feed_no = self.stream.feed_no
-            self.moved.add(row.external_id)
+    def _next_feed_no(self) -> int:
+        self.stream.feed_no += 1
+        return self.stream.feed_no
 
-    def _rows(self, external_ids: Iterable[str]) -> Any:
+    def _rows(self, external_ids: Iterable[str]) -> QuerySet[Record]:
         return Record.objects.filter(
             connection=self.stream.connection_id, object=self.stream.object, external_id__in=list(external_ids)
         )
 
-    def _held(self, external_ids: Iterable[str]) -> dict[str, Record]:
-        # Without the payloads: their hashes tell whether anything is new.
-        return {row.external_id: row for row in self._rows(external_ids).defer("raw")} if external_ids else {}
-
-    def _terms(self, row: Record, record: Canonical) -> list[SearchTerm]:
-        place = {"connection_id": row.connection_id, "object": row.object}
-        return [
-            SearchTerm(tenant_id=row.tenant_id, record_id=row.pk, term=term, **place) for term in sorted(terms(record))
-        ]
-
-    def _says_the_same(self, old: Record, digest: str, place: str) -> bool:
+    def _says_the_same(self, old: _Held, said: _Said) -> bool:
         # One that is found elsewhere now is no news, but its link has to lead there.
-        if (old.raw_hash, old.edition, old.place) != (digest, self.facts.shape.edition, place):
+        if (old.raw_hash, old.edition, old.place) != (said.digest, self.facts.shape.edition, said.place):
             return False
         # A voided record may be listed on as it was, and that is no news; or be listed again as a living one.
-        return old.state == Record.State.LIVE or (
-            old.state == Record.State.VOIDED and _is_void(codec.decode(old.kind, old.canonical))
-        )
+        return old.state == Record.State.VOIDED and _is_void(codec.decode(old.kind, old.canonical))
 
     def _refuse(self, external_id: str, words: str, advice: str) -> None:
         where = f"{self.facts.label or self.facts.name} {external_id or 'without an id'}"
-        self.issues.append(self._issue(external_id, where=where, words=words, advice=advice))
+        self.refused.append(self._issue(external_id, where=where, words=words, advice=advice))
         self.kept.counts["unreadable"] += 1
+
+    def _solve(self, well: Collection[str]) -> None:
+        """End the issues about records that went well."""
+        standing = Issue.objects.filter(
+            state=Issue.State.OPEN,
+            code="unreadable",
+            connection=self.stream.connection_id,
+            object=self.stream.object,
+        )
+        if abouts := set(standing.values_list("about", flat=True)):
+            issues.solve(abouts.intersection(map(self._about, well)))
 
     def _issue(self, key: str, *, where: str, words: str, advice: str) -> Issue:
         return Issue(
@@ -240,7 +331,12 @@ class _Keeper:
         return issues.about("unreadable", self.stream.connection_id, self.stream.object, key)
 
 
-def _id_of(raw: dict[str, Any], facts: Facts) -> str:
+def _parts(names: Iterable[str]) -> Iterator[list[str]]:
+    names = list(names)
+    return (names[start : start + PART] for start in range(0, len(names), PART))
+
+
+def _id_of(raw: dict[str, Any] | msgspec.Raw, facts: Facts) -> str:
     """The id in a payload. Raises ShapeError where it has none that can be kept."""
     external_id = facts.shape.external_id(raw)
     if len(external_id) > LONGEST_ID or "\0" in external_id:
@@ -248,11 +344,27 @@ def _id_of(raw: dict[str, Any], facts: Facts) -> str:
     return external_id
 
 
+def _as_it_came(raw: dict[str, Any] | msgspec.Raw) -> _Said:
+    if isinstance(raw, msgspec.Raw):
+        return _Said(raw, raw, hashlib.sha256(raw).hexdigest(), "")
+    text = to_json({name: value for name, value in raw.items() if name != PLACE} if PLACE in raw else raw)
+    place = to_json(raw[PLACE]).decode() if PLACE in raw else ""
+    return _Said(raw, text, hashlib.sha256(text).hexdigest(), place)
+
+
 def _is_void(record: Canonical) -> bool:
     """Whether a document says itself that it is void, as many vendors show it."""
     return getattr(record, "status", None) == "void"
 
 
-def _older(record: Canonical, held: Record) -> bool:
+def _tells_the_same(record: Canonical, held: _Held) -> bool:
+    """Whether a record tells others just what we hold of it."""
+    try:
+        return codec.fingerprint(record) == codec.fingerprint(codec.decode(held.kind, held.canonical))
+    except codec.BadRecord:  # it was kept when records of its kind were made otherwise
+        return False
+
+
+def _older(record: Canonical, held: _Held) -> bool:
     """Whether the vendor itself says that what we just read is older than what we hold."""
     return record.changed_at is not None and held.changed_at is not None and record.changed_at < held.changed_at

@@ -1,20 +1,24 @@
-"""WHAT each system said last: streams, records, the change feed through them, search terms, and issues."""
+"""WHAT each system said last: streams, records with the change feed through them and the words that find them, and issues."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
 from integrations.connections.models import Connection
+from integrations.records.terms import FIGURES, LONGEST, WORDS
 from plumbing.leases import Leased
-from tenants.owned import TenantForeignKey, TenantOwned
+from tenants.owned import TenantField, TenantForeignKey, TenantOwned
 
 
 class Stream(TenantOwned, Leased):
     """How far one object of one connection has been read. Its row is the lock of its feed."""
 
     connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
-    object = models.SlugField(max_length=60)
+    object = models.SlugField(max_length=60, db_index=False)
     feed_no = models.BigIntegerField(default=0)
     edition = models.IntegerField(default=0)
     mark = models.TextField(blank=True)
@@ -36,6 +40,11 @@ class Stream(TenantOwned, Leased):
         return f"{self.connection} / {self.object}"
 
 
+def found_by() -> models.CharField[Any, Any]:
+    """A word of a record by which it is found, as `terms` writes it; in the order of its bytes, so that a prefix is a range."""
+    return models.CharField(max_length=LONGEST, null=True, editable=False, db_collation="C")  # NULL is in no index
+
+
 class Record(TenantOwned):
     """What a system said last of one of its records: the payload as it came, and what we read in it."""
 
@@ -47,9 +56,10 @@ class Record(TenantOwned):
         MERGED = "merged", "merged into another"
         UNREADABLE = "unreadable", "cannot be read"
 
+    tenant = TenantField(db_constraint=False)
     connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
-    object = models.SlugField(max_length=60)
-    kind = models.SlugField(max_length=40)
+    object = models.SlugField(max_length=60, db_index=False)
+    kind = models.SlugField(max_length=40, db_index=False)
     external_id = models.CharField(max_length=300)
     title = models.CharField(max_length=300, blank=True)
     state = models.CharField(max_length=12, choices=State, default=State.LIVE)
@@ -60,41 +70,60 @@ class Record(TenantOwned):
     place = models.TextField(blank=True)
     canonical = models.TextField()
     edition = models.IntegerField()
-    fingerprint = models.CharField(max_length=64)
     version = models.CharField(max_length=200, blank=True)
     changed_at = models.DateTimeField(null=True)
-    # The place in the change feed of (connection, object): rises whenever the fingerprint or the state changes.
+    # The place in the change feed of (connection, object): rises whenever what it tells others or its state changes.
     feed_no = models.BigIntegerField()
+    # When what is kept here was asked for; that it was met again since, saying the same, may stand in a Sighting.
     read_at = models.DateTimeField()
     first_kept_at = models.DateTimeField()
     kept_at = models.DateTimeField()
     sweep = models.BigIntegerField(default=0)
+    # Columns, and no table of words: a row for each word took as long to write as all the rest of the record.
+    by_number = found_by()
+    by_name = found_by()
+    by_legal_name = found_by()
+    by_sku = found_by()
+    by_code = found_by()
+    by_email = found_by()
+    by_reference = found_by()
+    by_po_number = found_by()
+    by_total = found_by()
+    by_amount = found_by()
 
     class Meta(TenantOwned.Meta):
         constraints = (
             models.UniqueConstraint(fields=("tenant", "connection", "object", "external_id"), name="one_record"),
         )
-        indexes = (models.Index(fields=("tenant", "connection", "object", "feed_no"), name="record_feed"),)
+        indexes = (
+            models.Index(fields=("tenant", "connection", "object", "feed_no"), name="record_feed"),
+            models.Index(fields=("tenant", "external_id"), name="record_by_id"),
+            *(
+                models.Index(
+                    fields=("tenant", f"by_{word}"),
+                    condition=Q(**{f"by_{word}__isnull": False}),
+                    name=f"record_by_{word}",
+                )
+                for word in (*WORDS, *FIGURES)
+            ),
+        )
 
     def __str__(self) -> str:
         return self.title or f"{self.kind} {self.external_id}"
 
 
-class SearchTerm(TenantOwned):
-    """A word by which a record is found: `number:INV-1`, `name:acme ltd`, `amount:12.50`."""
+class Sighting(TenantOwned):
+    """The records that a page of a full sweep listed and that say what they said before: one row a page, and none is rewritten."""
 
-    record = TenantForeignKey(Record, on_delete=models.CASCADE)
+    tenant = TenantField(db_constraint=False)
     connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
-    object = models.SlugField(max_length=60)
-    # In the order of its bytes, so that a prefix is a range whatever the database's own language is.
-    term = models.CharField(max_length=200, db_collation="C")
+    object = models.SlugField(max_length=60, db_index=False)
+    sweep = models.BigIntegerField()
+    read_at = models.DateTimeField()
+    external_ids = ArrayField(models.CharField(max_length=300))
 
     class Meta(TenantOwned.Meta):
-        constraints = (models.UniqueConstraint(fields=("tenant", "record", "term"), name="one_term"),)
-        indexes = (models.Index(fields=("tenant", "term"), name="search_term"),)
-
-    def __str__(self) -> str:
-        return self.term
+        indexes = (models.Index(fields=("tenant", "connection", "object", "read_at"), name="sighting_time"),)
 
 
 class Issue(TenantOwned):
@@ -106,11 +135,11 @@ class Issue(TenantOwned):
         IGNORED = "ignored", "ignored by a person"
 
     state = models.CharField(max_length=8, choices=State, default=State.OPEN)
-    code = models.SlugField(max_length=60)
+    code = models.SlugField(max_length=60, db_index=False)
     # What makes two the same: while one is open, meeting it again raises `times`.
     about = models.CharField(max_length=400)
     connection = TenantForeignKey(Connection, null=True, on_delete=models.CASCADE)
-    object = models.SlugField(max_length=60, blank=True)
+    object = models.SlugField(max_length=60, blank=True, db_index=False)
     flow = TenantForeignKey("integrations.Flow", null=True, on_delete=models.CASCADE)
     record = TenantForeignKey(Record, null=True, on_delete=models.CASCADE)
     where = models.TextField()

@@ -1,34 +1,35 @@
-"""The words by which a record is found: `number:inv-1042`, `name:acme ltd`, `total:12.5`."""
+"""The words by which a record is found: its number, names, codes and amounts, in the form in which they are compared."""
 
 from __future__ import annotations
 
 from decimal import Context, Decimal
+from functools import cache
 
 from integrations.canonical.record import Record
 
 LONGEST = 200
+# Each is the column `by_…` of a record in the store.
 WORDS = ("number", "name", "legal_name", "sku", "code", "email", "reference", "po_number")
 FIGURES = ("total", "amount")
 _EXACT = Context(prec=1000)  # the usual context would round what is longer than 28 digits
 
 
-def terms(record: Record) -> set[str]:
-    """Every term that leads to this record."""
-    found = {term(word, getattr(record, word, None)) for word in WORDS}
-    found |= {figure(word, getattr(record, word, None)) for word in FIGURES}
-    found.add(term("id", record.external_id))
-    return {each for each in found if each}
+@cache
+def words_of(kind: type[Record]) -> tuple[str, ...]:
+    """The words that records of this kind can have."""
+    return tuple(name for name in (*WORDS, *FIGURES) if name in kind.__struct_fields__)
 
 
-def term(word: str, value: str | None) -> str:
-    """One term: case and the width of blanks do not count."""
-    text = " ".join(_storable(value).casefold().split()) if value is not None else ""
-    return f"{word}:{text}"[:LONGEST] if text else ""
+def terms(record: Record) -> list[str | None]:
+    """A record's words as they are compared, in the order of `words_of`; None for those that it does not have."""
+    return [term(getattr(record, name)) for name in words_of(type(record))]
 
 
-def figure(word: str, value: Decimal | None) -> str:
-    """One amount as a term: 12.50 and 12.5 are the same."""
-    return f"{word}:{digits(value)}" if value is not None else ""
+def term(value: str | Decimal | None) -> str | None:
+    """A word as it is compared: case, the width of blanks and idle zeros do not count. None where it says nothing."""
+    if isinstance(value, Decimal):
+        return digits(value)[:LONGEST]
+    return " ".join(_storable(value).casefold().split())[:LONGEST] or None if value else None
 
 
 def digits(value: Decimal) -> str:
@@ -38,8 +39,8 @@ def digits(value: Decimal) -> str:
 
 def title(record: Record) -> str:
     """What a person calls the record: its number, else its name, else their id."""
-    for word in ("number", "name", "code"):
-        if value := getattr(record, word, None):
+    for name in ("number", "name", "code"):
+        if value := getattr(record, name, None):
             return _storable(value)[:300]
     return (record.external_id or "")[:300]
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from integrations.canonical import codec
 from integrations.crosswalk import who
-from integrations.records.models import Record, SearchTerm
+from integrations.records.models import Record
 from integrations.records.terms import term
 from integrations.sync.decide import Fields, Match
 from integrations.sync.fields import comparable
@@ -70,23 +70,23 @@ def _candidates(flow: Flow, wanted: Mapping[str, Fields]) -> dict[str, set[str]]
         asked = {
             name: terms
             for name, fields in wanted.items()
-            if name not in found and all(terms := [term(word, fields.get(word)) for word in group])
+            if name not in found and all(terms := [term(fields.get(word)) for word in group])
         }
-        hits = _unlinked(flow, {each for terms in asked.values() for each in terms})
+        hits = [_unlinked(flow, word, {terms[at] for terms in asked.values()}) for at, word in enumerate(group)]
         for name, terms in asked.items():
-            if agreeing := set.intersection(*(hits[each] for each in terms)):
+            if agreeing := set.intersection(*(there[term_] for there, term_ in zip(hits, terms, strict=True))):
                 found[name] = agreeing
     return found
 
 
-def _unlinked(flow: Flow, terms: Collection[str]) -> Mapping[str, set[str]]:
-    """Term → the live records of the target that it leads to and that nobody is linked to."""
-    rows = SearchTerm.objects.filter(
-        term__in=list(terms), connection=flow.target, object=flow.target_object, record__state=Record.State.LIVE
+def _unlinked(flow: Flow, word: str, terms: Collection[str | None]) -> Mapping[str | None, set[str]]:
+    """Term → the live records of the target that bear it as this word and that nobody is linked to."""
+    rows = Record.objects.filter(
+        connection=flow.target, object=flow.target_object, state=Record.State.LIVE, **{f"by_{word}__in": terms}
     )
-    hits = list(rows.values_list("term", "record__external_id"))
+    hits = list(rows.values_list(f"by_{word}", "external_id"))
     taken = who.identities([target_id for _, target_id in hits], at=flow.target, object=flow.target_object)
-    found: dict[str, set[str]] = defaultdict(set)
+    found: dict[str | None, set[str]] = defaultdict(set)
     for key, target_id in hits:
         if target_id not in taken:
             found[key].add(target_id)

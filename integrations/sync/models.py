@@ -12,7 +12,7 @@ from integrations.crosswalk.models import Identity
 from integrations.mapping.models import Mapping
 from integrations.records.models import Record
 from plumbing.leases import Leased, LeaseLost
-from tenants.owned import TenantForeignKey, TenantOwned
+from tenants.owned import TenantField, TenantForeignKey, TenantOwned
 
 
 class Flow(TenantOwned):
@@ -25,9 +25,9 @@ class Flow(TenantOwned):
 
     name = models.CharField(max_length=200)
     source = TenantForeignKey(Connection, on_delete=models.PROTECT, related_name="flows_out")
-    source_object = models.SlugField(max_length=60)
+    source_object = models.SlugField(max_length=60, db_index=False)
     target = TenantForeignKey(Connection, on_delete=models.PROTECT, related_name="flows_in")
-    target_object = models.SlugField(max_length=60)
+    target_object = models.SlugField(max_length=60, db_index=False)
     mapping = TenantForeignKey(Mapping, on_delete=models.PROTECT)
     condition = models.TextField(blank=True)
     policy = models.JSONField(default=dict, blank=True)
@@ -144,6 +144,7 @@ class Item(TenantOwned):
         VOID = "void", "void"
         NONE = "none", "none"
 
+    tenant = TenantField(db_constraint=False)
     flow = TenantForeignKey(Flow, on_delete=models.CASCADE)
     run = TenantForeignKey(Run, on_delete=models.CASCADE)
     record = TenantForeignKey(Record, on_delete=models.CASCADE)
@@ -200,8 +201,9 @@ class Intent(TenantOwned):
         REFUSED = "refused", "refused"
         DROPPED = "dropped", "never happened"
 
+    tenant = TenantField(db_constraint=False)
     connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
-    object = models.SlugField(max_length=60)
+    object = models.SlugField(max_length=60, db_index=False)
     identity = TenantForeignKey(Identity, on_delete=models.CASCADE)
     item = TenantForeignKey(Item, on_delete=models.CASCADE)
     operation = models.CharField(max_length=8)
@@ -241,8 +243,9 @@ class Call(TenantOwned):
         WRITE = "write", "write"
         LOOK_UP = "look_up", "look-up"
 
+    tenant = TenantField(db_constraint=False)
     connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
-    object = models.SlugField(max_length=60)
+    object = models.SlugField(max_length=60, db_index=False)
     run = TenantForeignKey(Run, on_delete=models.CASCADE)
     purpose = models.CharField(max_length=8, choices=Purpose, default=Purpose.WRITE)
     step = models.PositiveSmallIntegerField(default=1)
@@ -283,6 +286,7 @@ class Call(TenantOwned):
 class CallIntent(TenantOwned):
     """Which intents one call carries, in which order."""
 
+    tenant = TenantField(db_constraint=False)
     call = TenantForeignKey(Call, on_delete=models.CASCADE)
     intent = TenantForeignKey(Intent, on_delete=models.CASCADE)
     position = models.PositiveSmallIntegerField()

@@ -20,6 +20,11 @@ def reader(kind: Any) -> Callable[[Any], Any] | None:
     return _READERS.get(kind)
 
 
+def fitting(kind: Any) -> type | None:
+    """The class of values of theirs that are a field of type `kind` as they stand; None = none are."""
+    return kind if kind in _FITTING else None
+
+
 def writer(kind: Any) -> Callable[[Any], Any] | None:
     """How a field of type `kind` becomes a value of theirs; None = as it is."""
     return _WRITERS.get(kind)
@@ -111,6 +116,7 @@ _READERS: dict[Any, Callable[[Any], Any]] = {
     datetime: moment,
     bool: yes_or_no,
 }
+_FITTING = (str, Decimal, bool)  # JSON tells no infinite Decimals, and a record takes none
 _WRITERS: dict[Any, Callable[[Any], Any]] = {date: day_text, datetime: moment_text}
 
 

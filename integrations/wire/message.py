@@ -5,7 +5,7 @@ Nothing here sends anything. The same values serve vendors that we call over HTT
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ import msgspec
 from requests.structures import CaseInsensitiveDict
 
 from .errors import ContractBroken
+from .undecoded import opened
 
 _EXACT_ENCODER = msgspec.json.Encoder(decimal_format="number")
 _EXACT_DECODER = msgspec.json.Decoder(float_hook=Decimal)
@@ -88,13 +89,14 @@ def json_body(obj: Any) -> bytes:
     return _EXACT_ENCODER.encode(obj)
 
 
-def json_of(answer: Answer) -> Any:
-    """The JSON of an answer, its fractions as Decimal. Raises ContractBroken on a web page or on no JSON."""
+def json_of(answer: Answer, *, list_at: Sequence[str] | None = None) -> Any:
+    """The JSON of an answer, its fractions as Decimal. Raises ContractBroken on a web page or on no JSON.
+
+    Where `list_at` names the place of a list of records, these are left `Undecoded`.
+    """
     try:
-        return _EXACT_DECODER.decode(answer.body)
-    except msgspec.DecodeError as error:
-        raise not_json(answer) from error
-    except UnicodeDecodeError as error:
+        return _EXACT_DECODER.decode(answer.body) if list_at is None else opened(answer.body, list_at)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise not_json(answer) from error
 
 

@@ -8,6 +8,7 @@ from typing import Any
 Payload = dict[str, Any]
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+_UNKNOWN: Payload = {}
 
 
 def at(payload: Any, path: Iterable[str]) -> Any:
@@ -21,13 +22,13 @@ def at(payload: Any, path: Iterable[str]) -> Any:
 
 def put(payload: Payload, path: Sequence[str], value: Any) -> None:
     """Set the member at a path, making the objects on the way."""
-    node = payload
-    for step in path[:-1]:
-        below = node.get(step)
-        if type(below) is not dict:
-            below = node[step] = {}
-        node = below
-    node[path[-1]] = value
+    *way, last = path
+    for step in way:
+        below = payload.get(step)
+        if below.__class__ is not dict:
+            below = payload[step] = {}
+        payload = below
+    payload[last] = value
 
 
 def drop(payload: Payload, path: Sequence[str]) -> None:
@@ -81,7 +82,7 @@ def unknown(payload: Payload, known: dict[str, Any], false_is_empty: bool) -> Pa
     """
     rest: Payload = {}
     for name, value in payload.items():
-        below = known.get(name, {})
+        below = known.get(name, _UNKNOWN)
         if below is None:
             continue
         if below and type(value) is dict:

@@ -26,6 +26,7 @@ from .paging import OnePage, Paging
 from .site import Site
 from .statuses import Codes, answered_at, error_of
 from .stream import Cursor, Header, Page, Query, Stream
+from .undecoded import Undecoded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +74,10 @@ class Rest(Dialect):
     def read(self, stream: Stream, cursor: Cursor, answer: Answer, site: Site) -> Page:
         if cursor.page == "fetch":
             return self._read_one(stream, answer)
-        body = self.checked(answer)
-        raws = nested.at(body, stream.at.split(".")) if stream.at else body
-        if not isinstance(raws, list) or not all(isinstance(raw, dict) for raw in raws):
+        place = stream.at.split(".") if stream.at else []
+        body = self.checked(answer, list_at=place)
+        raws = nested.at(body, place)
+        if not isinstance(raws, Undecoded):
             raise ContractBroken(
                 explanation=f"The vendor's answer holds no list of records at {stream.at or 'its top'}."
             )
@@ -214,12 +216,15 @@ class Rest(Dialect):
 
     # What an answer is
 
-    def checked(self, answer: Answer) -> Any:
-        """The JSON of a success, None for an empty one. Raises the VendorError that the answer is."""
+    def checked(self, answer: Answer, *, list_at: Sequence[str] | None = None) -> Any:
+        """The JSON of a success, None for an empty one; records at `list_at` stay undecoded.
+
+        Raises the VendorError that the answer is.
+        """
         body: Any = None
         if answer.body and not is_web_page(answer):
             try:
-                body = json_of(answer)
+                body = json_of(answer, list_at=list_at)
             except ContractBroken:
                 if 200 <= answer.status < 300:
                     raise

@@ -21,14 +21,12 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from . import leaves, nested
+from . import leaves, nested, undecoded
 from .errors import ShapeError
+from .reading import UNFIT, Reading, said
 
 R = TypeVar("R", bound=msgspec.Struct)
 Payload = nested.Payload
-
-# What a reader or writer of a connector may raise about a value that it cannot take.
-_UNFIT = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 
 
 def as_usual(value: Any) -> Any:
@@ -133,6 +131,9 @@ class Shape(Generic[R]):
         self._table = _Table(record_type, self.fields, ignore, ways)
         self._name = _Table(record_type, identity[:1], (), ways)
         self._name.has_extra = False
+        # One that is read from more than a single member needs the whole payload.
+        self._id_path = identity[0].theirs.split(".") if identity[0].theirs and not identity[0].uses else []
+        self._id_member = undecoded.member(self._id_path)
 
     def __repr__(self) -> str:
         return f"<Shape of {self.record_type.__name__}, edition {self.edition}>"
@@ -148,12 +149,25 @@ class Shape(Generic[R]):
         except (TypeError, ValueError) as error:  # a record's own checks
             raise ShapeError(self.record_type.__name__, str(error)) from error
 
-    def external_id(self, payload: Payload) -> str:
-        """The id in a payload, without reading the rest. Raises ShapeError where it has none."""
+    def external_id(self, payload: Payload | msgspec.Raw) -> str:
+        """The id in a payload, decoded or not, without reading the rest. Raises ShapeError where it has none."""
+        if isinstance(payload, msgspec.Raw):
+            payload = self._with_id_only(payload)
         name = self._name.values(payload, "").get("external_id")
         if not name:
             raise ShapeError(self.fields[0].theirs or "the record", "the record has no id")
         return str(name)
+
+    def _with_id_only(self, text: msgspec.Raw) -> Payload:
+        path = self._id_path
+        if path:
+            try:
+                payload: Payload = {}
+                nested.put(payload, path, self._id_member(text))
+                return payload
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                pass  # whatever it is, decoding all of it tells it in the usual words
+        return undecoded.decoded(text)
 
     def write(self, record: R, *, only: Collection[str] | None = None) -> Payload:
         """The payload that makes this record, or only the members of those top-level fields of ours.
@@ -185,13 +199,6 @@ class _Ways(NamedTuple):
     cleared: Any
 
 
-class _Reading(NamedTuple):
-    theirs: tuple[str, ...]
-    ours: tuple[str, ...]
-    convert: Callable[[Any], Any] | None
-    is_bool: bool
-
-
 class _Writing(NamedTuple):
     theirs: tuple[str, ...]
     ours: tuple[str, ...]
@@ -207,7 +214,7 @@ class _Table:
         self.struct = struct
         self.ways = ways
         self.has_extra = "extra" in struct.__struct_fields__
-        self.readings: list[_Reading] = []
+        self.readings: list[Reading] = []
         self.writings: list[_Writing] = []
         self.fixed = [(tuple(part.theirs.split(".")), part.value) for part in fields if isinstance(part, Fixed)]
         self.known: dict[str, Any] = {}
@@ -222,6 +229,7 @@ class _Table:
                 keyed = () if part.key is None else (_read_only("external_id", part.key),)
                 element = leaves.element_type(struct, part.ours)
                 kinds.setdefault(part.theirs, []).append((part, _Table(element, (*keyed, *part.fields), (), ways)))
+        self.takes = [reading.take() for reading in self.readings]
         self.lists = [_LineList(theirs, tables) for theirs, tables in kinds.items()]
         for path in (*ignore, *(part.theirs for part in fields), *_used(fields)):
             if path:
@@ -233,8 +241,10 @@ class _Table:
         kind = leaves.leaf_type(self.struct, part.ours)
         ours, theirs = tuple(part.ours.split(".")), tuple(part.theirs.split(".")) if part.theirs else ()
         if part.read is not None:
-            convert = leaves.reader(kind) if part.read is as_usual else part.read
-            self.readings.append(_Reading(theirs, ours, convert, kind is bool))
+            usual = part.read is as_usual
+            convert, fitting = (leaves.reader(kind), leaves.fitting(kind)) if usual else (part.read, None)
+            false_is_empty = self.ways.false_is_empty and kind is not bool
+            self.readings.append(Reading(theirs, ours, convert, fitting, false_is_empty))
         if part.write is not None:
             if not theirs and part.write is as_usual:
                 raise TypeError(f"{part.ours}: a field of the whole payload needs a write of its own, or write=None")
@@ -259,28 +269,9 @@ class _Table:
         if type(payload) is not dict:
             raise ShapeError(where.rstrip(".") or "the record", f"an object was expected, not {_kind(payload)}")
         values: Payload = {}
-        false_is_empty = self.ways.false_is_empty
-        for theirs, ours, convert, is_bool in self.readings:
-            value: Any = payload
-            for step in theirs:
-                if type(value) is not dict:
-                    value = None
-                    break
-                value = value.get(step)
-            if value is None or value == "" or (value is False and false_is_empty and not is_bool):
-                continue
-            if convert is not None:
-                try:
-                    value = convert(value)
-                except _UNFIT as error:
-                    raise ShapeError(where + ".".join(theirs or ours), _said(error)) from error
-                if value is None:
-                    continue
-            if len(ours) == 1:
-                values[ours[0]] = value
-            else:
-                nested.put(values, ours, value)
-        extra = nested.unknown(payload, self.known, false_is_empty) if self.has_extra else {}
+        for take in self.takes:
+            take(payload, values, where)
+        extra = nested.unknown(payload, self.known, self.ways.false_is_empty) if self.has_extra else {}
         for lines in self.lists:
             lines.read(payload, values, extra, where)
         if extra:
@@ -365,8 +356,8 @@ class _Table:
                         nested.put(payload, theirs, self.ways.cleared)
                     continue
                 given = value if give is None else give(value)
-            except _UNFIT as error:
-                raise ShapeError(".".join(ours), _said(error)) from error
+            except UNFIT as error:
+                raise ShapeError(".".join(ours), said(error)) from error
             if theirs:
                 nested.put(payload, theirs, given)
             else:
@@ -435,9 +426,12 @@ class _LineList:
         if type(raw) is not dict:
             return None
         try:
-            return next(((part, table) for part, table in self.kinds if part.when(raw)), None)
-        except _UNFIT as error:
-            raise ShapeError(self.theirs, f"a line does not tell of what kind it is: {_said(error)}") from error
+            for kind in self.kinds:
+                if kind[0].when(raw):
+                    return kind
+            return None
+        except UNFIT as error:
+            raise ShapeError(self.theirs, f"a line does not tell of what kind it is: {said(error)}") from error
 
     def _taken(self, raw: Any, only: Collection[str] | None) -> bool:
         found = self._kind_of(raw)
@@ -510,9 +504,3 @@ def _place_of(error: msgspec.ValidationError) -> tuple[str, str]:
 
 def _kind(value: Any) -> str:
     return "a list" if type(value) is list else f"{str(value)[:40]!r}"
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, KeyError):
-        return f"{error.args[0]!r} is no known value"
-    return str(error).rstrip(".") or type(error).__name__

@@ -13,7 +13,7 @@ from integrations.connections.models import Connection
 from integrations.crosswalk.models import Identity, Link
 from integrations.mapping.models import Mapping, MappingEdition, Template, ValueTable
 from integrations.mapping.services import save_mapping
-from integrations.records.models import Issue, Record, SearchTerm, Stream
+from integrations.records.models import Issue, Record, Stream
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
 from tenants import audit
 from tenants.access.models import Membership, SupportAccess, User
@@ -109,14 +109,11 @@ def _record(connection: Connection, external_id: str, number: str, *, url: str =
         + (f',"url":"{url}"' if url else "")
         + "}"
     )
-    record = Record.objects.create(
+    return Record.objects.create(
         connection=connection, object="invoice", kind="invoice", external_id=external_id, title=number,
-        raw=f'{{"DocNumber": "{number}", "TotalAmt": 12.50}}', raw_hash="x", canonical=said, edition=1, fingerprint="x",
-        feed_no=1, read_at=now, first_kept_at=now, kept_at=now,
+        raw=f'{{"DocNumber": "{number}", "TotalAmt": 12.50}}', raw_hash="x", canonical=said, edition=1,
+        feed_no=1, read_at=now, first_kept_at=now, kept_at=now, by_number=number.lower(), by_total="12.5",
     )  # fmt: skip
-    for term in (f"number:{number.lower()}", "total:12.5", f"id:{external_id.lower()}"):
-        SearchTerm.objects.create(record=record, connection=connection, object="invoice", term=term)
-    return record
 
 
 def url_of(row: Model, page: str = "change") -> str:

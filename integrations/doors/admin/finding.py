@@ -12,29 +12,33 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 
 from integrations.doors.admin.allowed import may
-from integrations.records.models import Record, SearchTerm
-from integrations.records.terms import FIGURES, WORDS, figure, term
+from integrations.records.models import Record
+from integrations.records.terms import FIGURES, WORDS, term
 
 SHOWN = 20
 AMOUNT = re.compile(r"-?[\d.,' ]*\d")
 
 
 def matching(text: str) -> Q:
-    """The search terms that a person's words may mean; whole words, or beginnings of numbers and names."""
-    found = Q(term__in=[each for word in (*WORDS, "id") if (each := term(word, text))])
-    if (amount := _amount(text)) is not None:
-        found |= Q(term__in=[figure(word, amount) for word in FIGURES])
-    for word in ("number", "name"):
-        beginning = term(word, text)
+    """The records that a person's words may mean, by whole words or by the beginnings of numbers and names."""
+    found = Q(external_id__in={text, text.upper(), text.lower()})
+    word = term(text)
+    if word is None:
+        return found
+    for name in WORDS:
+        found |= Q(**{f"by_{name}": word})
+    for name in ("number", "name"):
         # By comparison and not by LIKE, which loses its index under row-level security.
-        found |= Q(term__gte=beginning, term__lt=beginning + "\U0010ffff")
+        found |= Q(**{f"by_{name}__gte": word, f"by_{name}__lt": word + "\U0010ffff"})
+    if (amount := _amount(text)) is not None:
+        for name in FIGURES:
+            found |= Q(**{f"by_{name}": term(amount)})
     return found
 
 
 def records(text: str) -> QuerySet[Record]:
     """The records that these words lead to."""
-    terms = SearchTerm.objects.filter(matching(text)).values("record_id")
-    return Record.objects.filter(pk__in=terms)
+    return Record.objects.filter(matching(text))
 
 
 def suggest(request: HttpRequest) -> HttpResponse:
