@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from integrations.canonical import JournalEntry, Record
+from integrations.canonical import ExchangeRate, JournalEntry, Record
 from integrations.canonical.documents import Document
 from integrations.wire.connector import Write
 from integrations.wire.errors import Missing, Refused
@@ -93,6 +93,10 @@ def prepared(write: Write, site: Site) -> Record:
         return _booked(record, site)
     if why := refusal_of(record):
         raise refused(why)
+    if isinstance(record, ExchangeRate):
+        home = site.settings.get("home_currency")
+        if home and record.home_currency != home:
+            raise refused(f"it is a rate to {record.home_currency}, and Odoo keeps rates to {home}")
     if isinstance(record, JournalEntry):
         home = site.settings.get("home_currency")
         if home and record.currency != home:

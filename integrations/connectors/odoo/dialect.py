@@ -18,15 +18,16 @@ from integrations.wire.stream import Cursor, Operation, Page, Stream
 
 from . import nested, versions
 from .bodies import changed_sheet, changes, id_in, new_sheet, paid
-from .faults import UNKNOWN, another_version, check_loaded, refused, result_of
+from .faults import UNKNOWN, another_version, check_loaded, posted_already, refused, result_of
 from .loading import Sheet, in_words_of, table
-from .payments import is_applied, owed_line, target_of
+from .payments import application, is_for_several, next_application
 from .quirks import MODULE, mark_of, moment_text
 from .rpc import call, company_id
 from .steps import (
     MOVES,
     Row,
     how_far,
+    is_cancelled,
     is_draft,
     outcome_of,
     plan_of,
@@ -62,7 +63,7 @@ class OdooDialect(Dialect):
         return Page(raws=rows, next=str(rows[-1]["id"]), mark=mark)
 
     def pending(self, answer: Answer, site: Site) -> Pending | None:
-        return nested.further(answer, site)
+        return nested.further(answer, site) or next_application(answer, site)
 
     def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
         return _search(stream, [["id", "in", [int(each) for each in external_ids]], *_scope(stream, site)], site)
@@ -81,13 +82,16 @@ class OdooDialect(Dialect):
                 return self._write(stream, writes[0], site)
             case "reopen":
                 return self._reopen(stream, writes[0], site)
+            case "reset":
+                return self._reset(stream, writes, site)
             case "cancel":
                 return self._cancel(stream, writes, site)
             case "post":
                 drafts = _drafts(writes)
                 return call(site, stream.path, stream.facts["post"], [drafts]) if drafts else _see(stream, writes, site)
             case "apply":
-                return self._apply(stream, writes, site)
+                applying = application(site, writes[0], writes[0].raw or {})
+                return applying or _see(stream, writes, site)
             case _:
                 return _see(stream, writes, site)
 
@@ -110,26 +114,27 @@ class OdooDialect(Dialect):
             return _see(stream, [write], site)
         if against := paid(write):
             raise against
+        if not site.settings.get("change_posted"):
+            raise posted_already()
         changes(stream, write, site)
         return call(site, stream.path, "button_draft", [[int(id_in(write))]])
 
-    def _cancel(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+    def _reset(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        """Older servers cancel a posted document and leave what it was settled with: there it becomes a draft before."""
         if stream.facts["steps"] is MOVES:
             for write in writes:
                 if against := paid(write):
                     raise against
-        ids = [int(id_in(write)) for write in writes]
-        return call(site, stream.path, stream.facts["cancel"], [ids], context={"disable_cancel_warning": True})
-
-    def _apply(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
-        """Apply a payment to its document. Where none of these is for one, there is nothing to do."""
-        (write,) = writes
-        target, line = target_of(write), owed_line(write.raw or {})
-        if target is None or is_applied(write, write.raw or {}):
+        standing = [int(id_in(write)) for write in writes if not is_draft(write.raw) and not is_cancelled(write.raw)]
+        if versions.of(site) >= versions.FIRST_THAT_RESETS or not standing:
             return _see(stream, writes, site)
-        if line is None:
-            raise refused("the payment has no line that could settle anything: its journal lacks an account for it")
-        return call(site, "account.move", "js_assign_outstanding_line", [[target], line["id"]])
+        return call(site, stream.path, stream.facts["reset"], [standing])
+
+    def _cancel(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        ids = [int(id_in(write)) for write in writes if not is_cancelled(write.raw)]
+        if not ids:
+            return _see(stream, writes, site)
+        return call(site, stream.path, stream.facts["cancel"], [ids], context={"disable_cancel_warning": True})
 
     def outcomes(
         self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site, step: int = 1
@@ -140,26 +145,27 @@ class OdooDialect(Dialect):
             return _loaded(_sheets(stream, writes, site), check_loaded(result_of(answer)))
         if name == "read":
             rows = _by_id(_rows(stream, answer, site))
-            later = "post" in plan[step:]
-            return [
-                outcome_of(stream, write, rows.get(id_in(write)), site, before_posting=later) for write in writes
-            ]  # fmt: skip
+            later = {"before_posting": "post" in plan[step:], "before_applying": "apply" in plan[step:]}
+            return [outcome_of(stream, write, rows.get(id_in(write)), site, **later) for write in writes]
         if name in ("write", "reopen"):
             return [self._first(name, writes[0], answer), *(_not_now() for _ in writes[1:])]
         try:
             result_of(answer)
         except Refused as error:
+            if name == "apply" and is_for_several(writes[0]):  # the first may have used it up: the reading tells
+                return [Done(external_id=id_in(write)) for write in writes]
             if name == "post" and len(writes) > 1 and not isinstance(error, Forbidden):
                 raise _one_of_many(error) from error
             raise
+        if name == "reset" and versions.of(site) < versions.FIRST_THAT_RESETS:
+            return [_now_a_draft(write) for write in writes]
         return [Done(external_id=id_in(write)) for write in writes]
 
     def _first(self, name: str, write: Write, answer: Answer) -> Outcome:
         """What became of a step that goes one document a call."""
         result_of(answer)
         if name == "reopen" and wants_reopening(write):
-            # So that the next step knows: from here on the document is a draft.
-            return Done(external_id=id_in(write), version=write.version, raw={**(write.raw or {}), "state": "draft"})
+            return _now_a_draft(write)
         if name == "reopen" and not nested.rows_of(answer):
             return Failed(error=Missing(code="gone", explanation="Odoo no longer has this document."))
         return Done(external_id=id_in(write))
@@ -282,6 +288,12 @@ def _drafts(writes: Sequence[Write]) -> list[int]:
     return [
         int(id_in(write)) for write in writes if wants_posting(write) and (write.raw is None or is_draft(write.raw))
     ]
+
+
+def _now_a_draft(write: Write) -> Done:
+    """The document as the next step has to know it: from here on it is no longer posted."""
+    state = {} if is_cancelled(write.raw) else {"state": "draft"}
+    return Done(external_id=id_in(write), version=write.version, raw={**(write.raw or {}), **state})
 
 
 def _not_now() -> Failed:

@@ -73,6 +73,25 @@ def put_commands(edits: Sequence[LineEdit]) -> list[list[Any]]:
     return commands
 
 
+def _dimension() -> F:
+    """The analytic account that takes the whole of a line; a line that is shared out among several tells none."""
+
+    def read(raw: Payload) -> list[Payload]:
+        shares = raw.get("analytic_distribution") or {}
+        return [{"type": "custom", "value": {"external_id": id}} for id, share in shares.items() if share == 100]
+
+    def write(line: Line) -> Payload:
+        if len(line.dimensions) > 1:
+            raise ValueError("a line has several dimensions, and one analytic account takes a line")
+        return (
+            {"analytic_distribution": {str(id_of(tag.value)): 100 for tag in line.dimensions}}
+            if line.dimensions
+            else {}
+        )
+
+    return F("dimensions", "", read=read, write=write, uses=("analytic_distribution",))
+
+
 _SILENT = ("price_unit", "discount", "price_subtotal", "price_total")
 """What a line of text shows as zero."""
 
@@ -102,6 +121,7 @@ def _lines(theirs: str, *, quantity: str, taxes: str, own: Sequence[F]) -> tuple
             F("unit_price", "price_unit", read=figure),
             F("discount_percent", "discount", read=lambda value: figure(value) or None),
             _taxes(taxes),
+            _dimension(),
             F("net_amount", "price_subtotal", read=figure, write=None),
             F("gross_amount", "price_total", read=figure, write=None),
             *own,
@@ -146,18 +166,21 @@ _LINE_SPEC: Spec = {
     "fields": {
         **{name: {} for name in ("display_type", "sequence", "name", "quantity", "price_unit", "discount")},
         **{name: {} for name in ("price_subtotal", "price_total")},
+        "analytic_distribution": {},
         "product_id": NAMED,
         "account_id": NAMED,
         "tax_ids": _TAXES,
     }
 }
+_BILL_LINE_SPEC: Spec = {"fields": {**_LINE_SPEC["fields"], "purchase_line_id": {"fields": {"order_id": {}}}}}
 MOVE_SPEC = _spec(
     "name", "ref", "move_type", "state", "payment_state", "invoice_date", "date", "invoice_date_due", "invoice_origin",
     "narration", "amount_untaxed", "amount_tax", "amount_total", "amount_total_signed", "amount_residual",
     partner_id=NAMED, currency_id=CODED, company_currency_id=CODED, journal_id=NAMED, invoice_payment_term_id=NAMED,
     invoice_line_ids=_LINE_SPEC,
 )  # fmt: skip
-BILL_SPEC: Spec = {**MOVE_SPEC, "duplicated_ref_ids": {}}
+CREDIT_SPEC: Spec = {**MOVE_SPEC, "reversed_entry_id": {}}
+BILL_SPEC: Spec = {**MOVE_SPEC, "duplicated_ref_ids": {}, "invoice_line_ids": _BILL_LINE_SPEC}
 
 _SETTLED = {
     "not_paid": "open",
@@ -205,7 +228,30 @@ _SALE_NUMBER = (
 _BILL_NUMBER = (F("number", "ref"), F("reference", "invoice_origin"))
 
 
-def _move(party: str) -> tuple[Any, ...]:
+def _applies_to(payload: Payload) -> list[Payload]:
+    """The invoice that a credit note reverses; Odoo settles the two when the credit note is posted."""
+    invoice = ref(payload.get("reversed_entry_id"))
+    return [{"invoice": {"external_id": invoice["external_id"]}}] if invoice else []
+
+
+def _to_applies_to(record: CreditNote) -> Payload:
+    if len(record.applies_to) > 1:
+        raise ValueError("it is for several invoices, and in Odoo a credit note reverses one: apply it there by hand")
+    return {"reversed_entry_id": id_of(record.applies_to[0].invoice)} if record.applies_to else {}
+
+
+def _orders_of(payload: Payload) -> list[Payload]:
+    """The purchase orders whose lines a bill bills."""
+    made_from = [line.get("purchase_line_id") or {} for line in payload.get("invoice_line_ids") or []]
+    orders = [ref(line.get("order_id")) for line in made_from]
+    return [{"external_id": id} for id in dict.fromkeys(order["external_id"] for order in orders if order)]
+
+
+def _order_line(value: Payload) -> Payload:
+    return {"external_id": str(value["id"])}
+
+
+def _move(party: str, *of_lines: F) -> tuple[Any, ...]:
     return (
         refers(party, "partner_id"),
         F("issued_on", "", read=_issued_on, write=_to_issued_on, uses=("invoice_date",)),
@@ -214,7 +260,9 @@ def _move(party: str) -> tuple[Any, ...]:
         refers("payment_term", "invoice_payment_term_id"),
         F("currency", "currency_id", read=_currency),
         _line_amounts("invoice_line_ids", "tax_ids"),
-        *_lines("invoice_line_ids", quantity="quantity", taxes="tax_ids", own=(refers("account", "account_id"),)),
+        *_lines(
+            "invoice_line_ids", quantity="quantity", taxes="tax_ids", own=(refers("account", "account_id"), *of_lines)
+        ),
         *_TOTALS,
         F("amount_due", "amount_residual", read=figure, write=None),
         F("status", "", read=status_of, write=None, uses=("state", "payment_state")),
@@ -226,9 +274,25 @@ _MOVE: Mapping[str, Any] = {**ENTITY, "ignore": (*ENTITY["ignore"], *_MOVE_NOISE
 _NOTE = F("customer_note", "narration", read=plain, write=marked_up)
 
 INVOICE = Shape(Invoice, **_MOVE, fields=(*_SALE_NUMBER, *_move("customer"), _NOTE))
-CREDIT_NOTE = Shape(CreditNote, **_MOVE, fields=(*_SALE_NUMBER, *_move("customer"), _NOTE))
+CREDIT_NOTE = Shape(
+    CreditNote,
+    **_MOVE,
+    fields=(
+        *_SALE_NUMBER,
+        *_move("customer"),
+        F("applies_to", "", read=_applies_to, write=_to_applies_to, uses=("reversed_entry_id",)),
+        _NOTE,
+    ),
+)
 BILL = Shape(
-    Bill, **_MOVE, fields=(*_BILL_NUMBER, *_move("vendor"), F("memo", "narration", read=plain, write=marked_up))
+    Bill,
+    **_MOVE,
+    fields=(
+        *_BILL_NUMBER,
+        *_move("vendor", F("purchase_order_line", "purchase_line_id", read=_order_line, write=id_of)),
+        F("purchase_orders", "", read=_orders_of, write=None),
+        F("memo", "narration", read=plain, write=marked_up),
+    ),
 )
 
 
@@ -283,7 +347,11 @@ def _order(party: str, quantity: str, taxes: str) -> tuple[Any, ...]:
 
 def _order_spec(quantity: str, taxes: str, *more: str) -> Spec:
     plain_fields = ("display_type", "sequence", "name", "price_unit", "discount", "price_subtotal", "price_total")
-    lines = {**{name: {} for name in (*plain_fields, quantity, "qty_invoiced")}, "product_id": NAMED, taxes: _TAXES}
+    lines = {
+        **{name: {} for name in (*plain_fields, quantity, "qty_invoiced", "analytic_distribution")},
+        "product_id": NAMED,
+        taxes: _TAXES,
+    }
     return _spec(
         "name", "state", "date_order", "invoice_status", "amount_untaxed", "amount_tax", "amount_total", "origin", *more,
         partner_id=NAMED, currency_id=CODED, payment_term_id=NAMED, order_line={"fields": lines},

@@ -146,6 +146,16 @@ def refused(why: str) -> Refused:
     )
 
 
+def posted_already() -> Refused:
+    """A change of the figures of a document that stands in the ledger: Odoo would take it, and we do not."""
+    return Refused(
+        code="posted",
+        explanation="The document is posted in Odoo, and its figures shall change: nothing was sent.",
+        advice="Correct it in Odoo, or by a credit note; or allow it in the connection's settings (Posted documents may be "
+        "changed), and release the record.",
+    )
+
+
 # --- what `load` says in its answer ----------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ fields, only those go that say what the first one says.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -107,6 +108,8 @@ def _complete(lines: Sequence[Cells]) -> None:
 
 
 def _cell(name: str, value: Any) -> tuple[str, str]:
+    if isinstance(value, dict):
+        return name, json.dumps(value)
     if isinstance(value, list):
         return name + _BY_ID, ",".join(str(each) for each in value[0][2])
     if name.endswith("_id") and isinstance(value, int) and not isinstance(value, bool):

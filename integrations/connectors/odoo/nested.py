@@ -36,6 +36,7 @@ _LABELS = (("display_name",), ("name",))
 _BEHIND = {
     ("account.move", "invoice_line_ids"): "account.move.line",
     ("account.move", "line_ids"): "account.move.line",
+    ("account.move.line", "purchase_line_id"): "purchase.order.line",
     ("account.move.line", "tax_ids"): "account.tax",
     ("account.move.line", "matched_debit_ids"): "account.partial.reconcile",
     ("account.move.line", "matched_credit_ids"): "account.partial.reconcile",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from integrations.canonical import Account, Customer, ExchangeRate, Item, PaymentTerm, TaxRate, Vendor
+from integrations.canonical import Account, Customer, Dimension, ExchangeRate, Item, PaymentTerm, TaxRate, Vendor
 from integrations.wire.shape import F, Fixed, Shape
 
 from .quirks import figure, id_of, marked_up, moment, plain, ref
@@ -274,7 +274,41 @@ TERM_SPEC: Payload = {
 }
 
 
-# --- currency rates: read only ---------------------------------------------------------------------------------------
+# --- analytic accounts and journals: what lines and entries are tagged with -------------------------------------------
+
+
+DIMENSION = Shape(
+    Dimension,
+    **ENTITY,
+    fields=(
+        F("dimension_type", "", read=lambda payload: "custom", write=None),
+        # `load` finds a plan by its name.
+        F("dimension_name", "plan_id", read=lambda value: (ref(value) or {}).get("name")),
+        F("name", "name"),
+        F("number", "code"),
+        refers("customer", "partner_id"),
+        F("active", "active"),
+    ),
+)
+DIMENSION_FIELDS = ("name", "code", "plan_id", "partner_id", "active", "write_date", "create_date")
+
+JOURNAL = Shape(
+    Dimension,
+    **ENTITY,
+    fields=(
+        F("dimension_type", "", read=lambda payload: "custom", write=None),
+        F("dimension_name", "", read=lambda payload: "Journal", write=None),
+        F("name", "name", write=None),
+        F("number", "code", write=None),
+        F("active", "active", write=None),
+    ),
+)
+JOURNAL_FIELDS = (
+    "name", "code", "type", "default_account_id", "currency_id", "active", "write_date", "create_date",
+)  # fmt: skip
+
+
+# --- currency rates ---------------------------------------------------------------------------------------------------
 
 _CODE: Payload = {"fields": {"name": {}}}
 RATE_SPEC: Payload = {
@@ -292,9 +326,9 @@ EXCHANGE_RATE = Shape(
     ExchangeRate,
     **ENTITY,
     fields=(
-        F("effective_on", "name", write=None),
-        F("currency", "currency_id", read=_code, write=None),
+        F("effective_on", "name"),
+        F("currency", "currency_id", read=_code),
         F("home_currency", "company_id.currency_id", read=_code, write=None, uses=("company_id",)),
-        F("rate", "inverse_company_rate", read=Decimal, write=None),
+        F("rate", "inverse_company_rate", read=Decimal),
     ),
 )

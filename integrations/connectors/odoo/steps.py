@@ -2,7 +2,7 @@
 
     create     load as a draft, with external ids → read, compare figures → post → read, compare the day
     update     (posted: reset to draft) → write → read, compare figures → post → read, compare the day
-    void       cancel → read
+    void       (posted: reset to draft) → cancel → read
     payments   load as a draft → post → read → apply to what it pays → read
     lists      load → read
 
@@ -26,7 +26,7 @@ from integrations.wire.stream import Operation, Stream
 from .bodies import HARMLESS, gone, prepared, says_all
 from .booking import net_of
 from .faults import no_rate
-from .payments import is_applied
+from .payments import is_applied, misapplied
 from .quirks import figure
 
 Row = dict[str, Any]
@@ -35,7 +35,7 @@ LISTS: Mapping[Operation, tuple[str, ...]] = {"create": ("load", "read"), "updat
 MOVES: Mapping[Operation, tuple[str, ...]] = {
     "create": ("load", "read", "post", "read"),
     "update": ("reopen", "write", "read", "post", "read"),
-    "void": ("cancel", "read"),
+    "void": ("reset", "cancel", "read"),
 }
 ORDERS: Mapping[Operation, tuple[str, ...]] = {
     "create": ("load", "read", "post", "read"),
@@ -45,7 +45,7 @@ ORDERS: Mapping[Operation, tuple[str, ...]] = {
 
 PAYMENTS: Mapping[Operation, tuple[str, ...]] = {
     "create": ("load", "post", "read", "apply", "read"),
-    "void": ("cancel", "read"),
+    "void": ("reset", "cancel", "read"),
 }
 
 
@@ -70,6 +70,11 @@ def is_posted(row: Mapping[str, Any] | None) -> bool:
     return row is not None and row.get("state") == "posted"
 
 
+def is_cancelled(row: Mapping[str, Any] | None) -> bool:
+    """Whether a move, a payment or an order was taken back."""
+    return row is not None and row.get("state") in ("cancel", "canceled")
+
+
 def is_draft(row: Mapping[str, Any] | None) -> bool:
     """Whether a move or an order is only begun."""
     return row is not None and row.get("state") in ("draft", "sent")
@@ -78,12 +83,15 @@ def is_draft(row: Mapping[str, Any] | None) -> bool:
 # --- what a row that was read says -----------------------------------------------------------------------------------
 
 
-def outcome_of(stream: Stream, write: Write, row: Row | None, site: Site, *, before_posting: bool) -> Outcome:
+def outcome_of(
+    stream: Stream, write: Write, row: Row | None, site: Site, *, before_posting: bool, before_applying: bool
+) -> Outcome:
     """What became of a write whose record Odoo shows. Raises Forbidden where its currency has no rate."""
     if row is None:
         return Failed(error=gone())
     if stream.facts["steps"] is PAYMENTS:
-        return done(row)
+        against = None if before_applying or write.operation == "void" else misapplied(write, row)
+        return done(row) if against is None else Failed(error=against)
     if stream.facts["steps"] is not LISTS and write.operation != "void":
         against = _before_posting(write, row, site) if before_posting else _after_posting(write, row)
         if against is not None:
@@ -155,7 +163,7 @@ def _after_posting(write: Write, row: Row) -> Refused | None:
         return None
     return Refused(
         code="date",
-        explanation=f"Odoo booked this document on {booked} instead of {meant}: that period is locked.",
+        explanation=f"The document is posted, but Odoo booked it on {booked} instead of {meant}: that period is locked.",
         advice="Leave it so and release the record, or have the lock date moved in Odoo and correct the document there.",
     )
 
@@ -181,7 +189,10 @@ def how_far(stream: Stream, write: Write, row: Row | None, site: Site) -> Outcom
     if row is None:
         return Failed(error=gone())
     if write.operation == "void":
-        return done(row) if row.get("state") in ("cancel", "canceled") else None
+        # Of a document that still stood before this step, it is done once that stands no longer.
+        if is_cancelled(row) or (is_draft(row) and not is_draft(write.raw)):
+            return done(row)
+        return None
     if stream.facts["steps"] is LISTS:
         return done(row) if write.operation == "create" or says_all(stream, write, row, site) else None
     if write.operation == "update":

@@ -5,6 +5,7 @@ After shared/specs/odoo/version_diffs.json; what is known of 14 and 15 from memo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -54,16 +55,19 @@ _NAMED = (
     Named("account.analytic.account", "plan_id", "", last=15),
     Named("account.move", "duplicated_ref_ids", "", last=15),
     Named("account.move.line", "account_type", "account_internal_type", last=15),
+    Named("account.move.line", "analytic_distribution", "analytic_account_id", last=15),
     Named("account.payment", "ref", "memo", first=18),
     Named("account.payment.term.line", "delay_type", "option", last=15),
     Named("account.payment.term.line", "delay_type", "end_month", first=16, last=16),
     Named("account.payment.term.line", "nb_days", "days", last=16),
     Named("product.product", "detailed_type", "type", last=14),
     Named("product.product", "detailed_type", "type", first=18),
+    Named("purchase.order.line", "analytic_distribution", "account_analytic_id", last=15),
     Named("purchase.order.line", "discount", "", last=16),
     Named("res.currency.rate", "inverse_company_rate", "rate", last=14),
     Named("res.partner", "company_registry", "", last=15),
     Named("res.partner", "country_code", "", last=15),
+    Named("sale.order.line", "analytic_distribution", "", last=15),
 )
 
 
@@ -112,12 +116,18 @@ def _counted_from(end_month: bool) -> str:
     return "days_after_end_of_month" if end_month else "days_after"
 
 
+def _other_way_round(rate: Any) -> Decimal | None:
+    return 1 / Decimal(rate) if rate else None
+
+
 _READ: Mapping[str, Callable[[Any], Any]] = {
     "user_type_id": _account_type,
     "account_internal_type": lambda value: _INTERNAL_TYPES.get(value, value),
     "option": _counted,
     "end_month": _counted_from,
-    "rate": lambda value: 1 / Decimal(value) if value else None,
+    "analytic_account_id": lambda value: {str(value[0]): 100} if value else False,
+    "account_analytic_id": lambda value: {str(value[0]): 100} if value else False,
+    "rate": _other_way_round,
 }
 """By their name: what a value of theirs is called from 17 on."""
 
@@ -132,6 +142,8 @@ _ALSO = {("account.payment.term.line", 16): ("months",)}
 def spec(model: str, ours: Mapping[str, Any], site: Site) -> dict[str, Any]:
     """The fields to read, by the names of the server's version."""
     names, also = _names(model, of(site)), _ALSO.get((model, of(site)), ())
+    if not site.settings.get("purchase", True):
+        ours = {name: inner for name, inner in ours.items() if name != "purchase_line_id"}
     there = {names.get(name, name): inner for name, inner in ours.items() if names.get(name, name)}
     return there | {name: {} for name in also}
 
@@ -159,6 +171,10 @@ def cells(model: str, ours: Mapping[str, str], site: Site) -> dict[str, str]:
         theirs = names.get(name, name)
         if theirs == "user_type_id":
             said["user_type_id/id"] = next(f"account.{id}" for id, kind in _ACCOUNT_TYPES.values() if kind == cell)
+        elif theirs in ("analytic_account_id", "account_analytic_id"):
+            said[f"{theirs}/.id"] = next(iter(json.loads(cell)), "") if cell else ""
+        elif theirs == "rate":
+            said["rate"] = f"{_other_way_round(cell):f}"
         elif theirs and not (name == "display_type" and cell == "product" and version < FIRST_THAT_COMPUTES):
             said[f"{theirs}{slash}{rest}"] = cell
     return said

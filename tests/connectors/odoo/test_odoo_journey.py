@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -12,180 +11,25 @@ import pytest
 from msgspec.structs import replace as changed
 
 from integrations.canonical import (
-    Address,
-    Allocation,
     Bill,
     CreditNote,
     Customer,
+    Dimension,
     Invoice,
-    Item,
     JournalEntry,
     JournalLine,
     Line,
-    Payment,
-    PriceSide,
     PurchaseOrder,
-    Record,
     Ref,
     SalesOrder,
+    Tag,
     Vendor,
     broken_laws,
 )
 from integrations.connectors.odoo.connector import CONNECTOR
-from integrations.connectors.odoo.simulator import Odoo
-from integrations.wire import http
-from integrations.wire.connector import Company, Done, Failed, Outcome, Write
+from integrations.wire.connector import Done, Failed, Outcome
 from integrations.wire.errors import ConsentLost, Duplicate, Forbidden, Refused, TryLater
-from integrations.wire.message import Answer, Request
-from integrations.wire.site import Site
-from integrations.wire.stream import FETCHED, Cursor, Operation, Page
-from tests.connectors.odoo import server
-from tests.mount import mounted
-
-BASE = "http://odoo.simulated"
-DIALECT = CONNECTOR.dialect
-
-
-@dataclass
-class Books:
-    """One company of the simulated server, spoken to as the engine does."""
-
-    vendor: Odoo
-    site: Site
-    secrets: dict[str, str]
-    number: int = 0
-
-    def send(self, request: Request) -> Answer:
-        """The answer to a request; where it comes level by level, each in turn."""
-        while True:
-            signed = CONNECTOR.auth.sign(request, self.secrets)
-            answer = http.send(signed, site=self.site, allow=(BASE,))
-            more = DIALECT.pending(answer, self.site)
-            if more is None:
-                return answer
-            request = more.then
-
-    def company(self) -> Company:
-        return DIALECT.company(self.send(DIALECT.whoami(self.site)), self.site)
-
-    def step(self, name: str, writes: list[Write], step: int) -> list[Outcome]:
-        stream = CONNECTOR.stream(name)
-        request = DIALECT.compose(stream, writes, "call", self.site, step)
-        return DIALECT.outcomes(stream, writes, self.send(request), self.site, step)
-
-    def carry_out(self, name: str, *writes: Write, first: int = 1) -> list[Outcome]:
-        """All steps of some writes, each step given what the one before brought; what failed goes no further."""
-        stream, going = CONNECTOR.stream(name), list(writes)
-        outcomes: dict[str, Outcome] = {}
-        for step in range(first, DIALECT.steps(stream, writes[0].operation) + 1):
-            if not going:
-                break
-            new = dict(zip([write.key for write in going], self.step(name, going, step), strict=True))
-            outcomes |= new
-            going = [after(write, new[write.key]) for write in going if isinstance(new[write.key], Done)]
-        return [outcomes[write.key] for write in writes]
-
-    def make(self, name: str, record: Record, key: str = "") -> Done:
-        self.number += 1
-        (outcome,) = self.carry_out(name, creating(record, key or f"intent-{self.number}"))
-        assert isinstance(outcome, Done), outcome
-        return outcome
-
-    def look_up(self, name: str, *writes: Write) -> list[Outcome | None]:
-        stream = CONNECTOR.stream(name)
-        return DIALECT.found(stream, writes, self.send(DIALECT.look_up(stream, writes, self.site)), self.site)
-
-    def pages(self, name: str, mark: str | None = None, *, page_size: int = 200) -> list[Page]:
-        stream = replace(CONNECTOR.stream(name), page_size=page_size)
-        pages, cursor = [], Cursor(mark)
-        while True:
-            page = DIALECT.read(stream, cursor, self.send(DIALECT.ask(stream, cursor, self.site)), self.site)
-            pages.append(page)
-            if page.next is None:
-                return pages
-            cursor = Cursor(mark, page.next)
-
-    def read(self, name: str, mark: str | None = None, *, page_size: int = 200) -> dict[str, Any]:
-        shape = CONNECTOR.stream(name).shape
-        pages = self.pages(name, mark, page_size=page_size)
-        return {str(raw["id"]): shape.read(raw) for page in pages for raw in page.raws}
-
-    def fetch(self, name: str, *ids: str) -> list[Any]:
-        stream = CONNECTOR.stream(name)
-        page = DIALECT.read(stream, FETCHED, self.send(DIALECT.fetch(stream, ids, self.site)), self.site)
-        return [stream.shape.read(raw) for raw in page.raws]
-
-
-def after(write: Write, done: Outcome) -> Write:
-    assert isinstance(done, Done)
-    return replace(write, external_id=done.external_id, raw=done.raw or write.raw, version=done.version)
-
-
-@pytest.fixture(params=[14, 15, 16, 17, 18])
-def vendor(request: pytest.FixtureRequest) -> Odoo:
-    return server.fresh(request.param)
-
-
-@pytest.fixture
-def books(vendor: Odoo) -> Iterator[Books]:
-    settings = {"database": "books", "login": "admin", "version": str(vendor.version)}
-    site = CONNECTOR.site("simulator", settings, simulator=BASE)
-    with mounted(vendor, BASE):
-        key = {"api_key": vendor.api_key()}
-        tokens = http.log_in(CONNECTOR.auth, site=site, secrets=key, allow=(BASE,))
-        found = Books(vendor, site, {**tokens.secrets(), **key})
-        found.site = replace(site, settings={**site.settings, "home_currency": found.company().currency})
-        yield found
-
-
-@pytest.fixture
-def customer(books: Books) -> Ref:
-    wanted = Customer(name="Okafor Garden", number="C-1", billing_address=Address(line1="12 Quay Lane", country="GB"))
-    return Ref(external_id=books.make("customer", wanted).external_id)
-
-
-@pytest.fixture
-def item(books: Books) -> Ref:
-    sold = Item(name="Lantern", item_type="non_inventory", sku="71053", sale=PriceSide(account=account(books, "sales")))
-    return Ref(external_id=books.make("item", sold).external_id)
-
-
-@pytest.fixture
-def sale(customer: Ref, item: Ref) -> Invoice:
-    return Invoice(
-        number="536365",
-        customer=customer,
-        issued_on=date(2026, 9, 14),
-        due_on=date(2026, 10, 14),
-        currency="USD",
-        line_amounts="exclusive",
-        lines=[
-            Line(item=item, description="Lantern", quantity=Decimal(6), unit_price=Decimal("3.39")),
-            Line(item=item, description="Returned", quantity=Decimal(-2), unit_price=Decimal("3.39")),
-            Line(item=item, description="Finely priced", quantity=Decimal(3), unit_price=Decimal("0.335")),
-            Line(line_type="text", description="Thank you"),
-        ],
-    )
-
-
-def account(books: Books, of_type: str) -> Ref:
-    return Ref(external_id=next(key for key, each in books.read("account").items() if each.type == of_type))
-
-
-def creating(record: Record, key: str = "intent") -> Write:
-    return Write(key=key, operation="create", record=record)
-
-
-def about(made: Done, operation: Operation, record: Record | None = None, *only: str) -> Write:
-    return Write(
-        key="change",
-        operation=operation,
-        record=record,
-        external_id=made.external_id,
-        version=made.version,
-        only=frozenset(only),
-        raw=made.raw,
-    )
+from tests.connectors.odoo.books import Books, about, account, after, creating
 
 
 def test_the_company_says_who_it_is(books: Books) -> None:
@@ -299,7 +143,17 @@ def test_a_credit_note_is_made_with_positive_amounts(books: Books, customer: Ref
     assert (there.total, there.status) == (Decimal("27.50"), "open")
 
 
+def test_a_posted_invoice_is_left_alone_unless_the_connection_allows_it(books: Books, sale: Invoice) -> None:
+    made = books.make("invoice", sale)
+    wanted = changed(CONNECTOR.stream("invoice").shape.read(made.raw), due_on=date(2026, 12, 1))
+    before = books.vendor.documents("account.move")
+    with pytest.raises(Refused, match="posted"):
+        books.carry_out("invoice", about(made, "update", wanted, "due_on"))
+    assert books.vendor.documents("account.move") == before
+
+
 def test_lines_of_a_posted_invoice_change_and_it_is_posted_again(books: Books, sale: Invoice) -> None:
+    books.site = replace(books.site, settings={**books.site.settings, "change_posted": True})
     made = books.make("invoice", sale)
     read = CONNECTOR.stream("invoice").shape.read(made.raw)
     first, *_, note = read.lines
@@ -318,28 +172,6 @@ def test_a_voided_invoice_stays_as_cancelled(books: Books, sale: Invoice) -> Non
     assert isinstance(done, Done), done
     (there,) = books.fetch("invoice", made.external_id)
     assert there.status == "void"
-
-
-def test_a_payment_is_made_and_pays_its_invoice(books: Books, sale: Invoice) -> None:
-    invoice = books.make("invoice", sale)
-    payment = Payment(
-        customer=sale.customer,
-        paid_on=date(2026, 9, 20),
-        amount=Decimal("14.57"),
-        currency="USD",
-        reference="CHK 4410",
-        allocations=[Allocation(kind="invoice", target=Ref(external_id=invoice.external_id), amount=Decimal("14.57"))],
-    )
-    made = books.make("payment", payment)
-    (there,) = books.fetch("payment", made.external_id)
-    assert (there.amount, there.status, there.reference) == (Decimal("14.57"), "posted", "CHK 4410")
-    assert [(each.kind, each.target.external_id, each.amount) for each in there.allocations] == [
-        ("invoice", invoice.external_id, Decimal("14.57"))
-    ]
-    (paid,) = books.fetch("invoice", invoice.external_id)
-    assert (paid.status, paid.amount_due) == ("paid", 0)
-    with pytest.raises(Refused, match="attached"):
-        books.carry_out("invoice", about(replace(invoice, raw={**invoice.raw, "payment_state": "paid"}), "void"))
 
 
 def test_a_bill_of_the_same_number_is_not_posted_twice(books: Books, item: Ref) -> None:
@@ -387,6 +219,34 @@ def test_orders_are_made_and_confirmed(books: Books, customer: Ref, item: Ref) -
     bought = books.make("purchase_order", PurchaseOrder(vendor=customer, number="PO-7", **ordered))
     (there,) = books.fetch("purchase_order", bought.external_id)
     assert (there.status, there.total, there.issued_on) == ("open", Decimal("33.90"), date(2026, 9, 13))
+
+
+def test_a_bill_knows_the_lines_of_the_purchase_order_that_it_bills(books: Books, customer: Ref, item: Ref) -> None:
+    lines = [Line(item=item, description="Lantern", quantity=Decimal(10), unit_price=Decimal("3.39"))]
+    document: dict[str, Any] = {"issued_on": date(2026, 9, 13), "currency": "USD", "line_amounts": "exclusive"}
+    order = books.make("purchase_order", PurchaseOrder(vendor=customer, number="PO-7", lines=lines, **document))
+    (ordered,) = books.fetch("purchase_order", order.external_id)
+    of_order = Ref(external_id=ordered.lines[0].external_id)
+    billed = [changed(lines[0], quantity=Decimal(4), purchase_order_line=of_order)]
+    bill = books.make("bill", Bill(vendor=customer, number="BW-9", lines=billed, **document))
+    (there,) = books.fetch("bill", bill.external_id)
+    assert there.lines[0].purchase_order_line == of_order
+    assert [each.external_id for each in there.purchase_orders] == [order.external_id]
+    (ordered,) = books.fetch("purchase_order", order.external_id)
+    assert ordered.lines[0].quantity_invoiced == 4
+
+
+def test_a_line_is_tagged_with_an_analytic_account(books: Books, sale: Invoice) -> None:
+    plan = "Project" if books.vendor.version >= 16 else None
+    wanted = Dimension(dimension_type="custom", dimension_name=plan, name="Spring market", number="SM-26")
+    made = books.make("dimension", wanted)
+    (there,) = books.fetch("dimension", made.external_id)
+    assert (there.name, there.number, there.dimension_name) == ("Spring market", "SM-26", plan)
+    tag = Tag(type="custom", value=Ref(external_id=made.external_id))
+    lines = [changed(sale.lines[0], dimensions=[tag]), *sale.lines[1:]]
+    invoice = books.make("invoice", changed(sale, lines=lines))
+    (there,) = books.fetch("invoice", invoice.external_id)
+    assert [line.dimensions for line in there.lines] == [[tag], [], [], []]
 
 
 def test_a_customer_changed_and_archived_is_still_seen(books: Books, customer: Ref) -> None:

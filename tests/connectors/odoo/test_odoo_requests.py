@@ -232,7 +232,8 @@ def wanted(raw: dict[str, Any], **fields: Any) -> Any:
 
 def test_a_posted_document_is_reset_to_a_draft_before_its_lines_change() -> None:
     write = update(wanted(POSTED, lines=[lantern()]), POSTED, "lines")
-    assert asked(composed(write, step=1))[:3] == ("account.move", "button_draft", [[77]])
+    assert "allow it" in refusal(write).advice
+    assert asked(composed(write, change_posted=True))[:3] == ("account.move", "button_draft", [[77]])
     (outcome,) = DIALECT.outcomes(INVOICE, [write], made.nothing(), SITE, 1)
     assert outcome.raw["state"] == "draft"
     assert asked(composed(update(write.record, outcome.raw, "lines"), step=4))[:3] == (
@@ -268,8 +269,14 @@ def test_a_paid_document_is_neither_changed_nor_voided() -> None:
 
 def test_a_void_cancels() -> None:
     void = made.Write(key=KEY, operation="void", external_id="77", raw=POSTED)
-    assert asked(composed(void))[:3] == ("account.move", "button_cancel", [[77]])
-    assert DIALECT.outcomes(INVOICE, [void], made.nothing(), SITE)[0].external_id == "77"
+    assert asked(composed(void, step=2))[:3] == ("account.move", "button_cancel", [[77]])
+    assert DIALECT.outcomes(INVOICE, [void], made.nothing(), SITE, 2)[0].external_id == "77"
+
+
+def test_older_servers_are_asked_for_a_draft_before_they_cancel() -> None:
+    void = made.Write(key=KEY, operation="void", external_id="77", raw=POSTED)
+    assert asked(composed(void, version="16"))[:3] == ("account.move", "button_draft", [[77]])
+    assert asked(composed(void))[1] == "web_search_read"
 
 
 def test_the_currency_of_a_document_is_never_changed() -> None:

@@ -20,6 +20,11 @@ def _not_empty(name: str) -> Callable[[Env, list[Values]], list[Any]]:
     return lambda env, rows: [row[name] or "" for row in rows]
 
 
+def _after_move(env: Env, ids: list[int], changed: frozenset[str]) -> None:
+    moves.after(env, ids, changed)
+    orders.count_billed(env, ids)
+
+
 def _order(model: str, prefix: str, methods: dict[str, Callable[..., Any]]) -> Logic:
     made = _each(lambda env, row: orders.invoices(env, model, row["id"]))
     return Logic(
@@ -119,7 +124,7 @@ LOGIC.update(
         "account.move": Logic(
             prepare=moves.prepare,
             check_write=moves.check_write,
-            after=moves.after,
+            after=_after_move,
             check_unlink=moves.check_unlink,
             label=moves.label,
             computed={

@@ -120,6 +120,7 @@ _ORDERS: tuple[Model, ...] = (
         monetary: price_subtotal! price_total!
         datetime: date_planned
         json: analytic_distribution@16-
+        many2one: account_analytic_id>account.analytic.account@-15
         selection: display_type(line_section|line_note) state^order_id.state
         many2one: order_id*>purchase.order product_id>product.product product_uom>uom.uom
         many2one: partner_id^order_id.partner_id>res.partner currency_id^order_id.currency_id>res.currency

@@ -232,7 +232,7 @@ _LEDGER: tuple[Model, ...] = (
         many2one: payment_id*>account.payment.term
         """, label="value"),
     model("account.analytic.plan", "char: name*"),
-    model("account.analytic.account", "char: name* code\nboolean: active=true\nmany2one: plan_id>account.analytic.plan@16- "
+    model("account.analytic.account", "char: name* code\nboolean: active=true\nmany2one: plan_id*>account.analytic.plan@16- "
           "company_id>res.company partner_id>res.partner", order="code, name"),
     model("account.analytic.line", """
         char: name* ref

@@ -263,7 +263,7 @@ def rate_dates(env: Env, rows: list[Values]) -> list[str | None]:
 
 def prepare_rate(env: Env, values: Values, given: frozenset[str]) -> Values:
     values = prepare_owned(env, values, given)
-    if values.get("rate", Decimal()) <= 0:
+    if "inverse_company_rate" not in given and values.get("rate", Decimal()) <= 0:
         raise ValidationError("The operation cannot be completed: The currency rate must be strictly positive.")
     same = env.store.run(
         "select 1 from res_currency_rate where name = ? and currency_id = ? and company_id = ?",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -140,6 +141,11 @@ def _put(env: Env, model: str, values: Values, path: Path, cell: Any, *, within:
     elif found.type == "many2many":
         words = [word.strip() for word in str(cell).split(",") if word.strip()]
         values[name] = [[6, 0, [_reference(env, found, rest, word, within or name) for word in words]]]
+    elif found.type == "json":
+        try:
+            values[name] = json.loads(str(cell))
+        except ValueError as error:
+            raise BadCell(within or name, f"'{cell}' does not seem to be a valid JSON for field '{name}'") from error
     elif found.type == "boolean":
         values[name] = str(cell).lower() not in ("0", "false", "no", "")
     elif found.type in NUMBERS or found.type == "integer":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -250,6 +251,22 @@ def _bill(env: Env, model: str, order: Values) -> int:
     recompute(env, model, env.one(model, order["id"]))
     env.note("update", model, [order["id"]])
     return move
+
+
+def count_billed(env: Env, moves: list[int]) -> None:
+    """Counts afresh how much of the purchase orders' lines behind these bills is billed."""
+    billing = env.select("account.move.line", "move_id in (select value from json_each(?))", json.dumps(moves))
+    for line in env.rows(
+        "purchase.order.line", [each["purchase_line_id"] for each in billing if each["purchase_line_id"]]
+    ):
+        counted = env.store.run(
+            "select coalesce(sum(case m.move_type when 'in_refund' then -l.quantity else l.quantity end), 0)"
+            " from account_move_line l join account_move m on m.id = l.move_id"
+            " where l.purchase_line_id = ? and m.state != 'cancel'",
+            line["id"],
+        )
+        env.update("purchase.order.line", [line["id"]], {"qty_invoiced": Decimal(counted[0][0]) / 10**8})
+        recompute(env, "purchase.order", env.one("purchase.order", line["order_id"]))
 
 
 def invoices(env: Env, model: str, order: int) -> list[int]:

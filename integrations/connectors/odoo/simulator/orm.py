@@ -24,6 +24,7 @@ _KEPT_ELSEWHERE = frozenset(
     [
         ("account.account", "company_ids"),
         ("account.account", "user_type_id"),
+        ("res.currency.rate", "inverse_company_rate"),
         ("product.template", "default_code"),
         ("product.template", "barcode"),
         ("product.template", "standard_price"),
@@ -461,6 +462,9 @@ class Env(Tables):
         if kind.name == "account.account" and found.name == "user_type_id":
             label = self.one(found.relation, commands)["name"]
             self.update(kind.name, [id], {"account_type": ACCOUNT_TYPES_TO_15[label]})
+            return
+        if kind.name == "res.currency.rate":
+            self.update(kind.name, [id], {"rate": 1 / Decimal(str(commands))})
             return
         if found.related:  # a template's value that its only variant keeps
             first, _, rest = found.related.partition(".")

@@ -146,6 +146,7 @@ def seed(env: Env) -> None:
         env.insert("product.category", {"name": name, "parent_id": None if name == "All" else 1})
     for name, kind in ACCOUNT_TYPES_TO_15.items():
         env.insert("account.account.type", {"name": name, "internal_group": kind.partition("_")[0], "type": "other"})
+    env.insert("account.analytic.plan", {"name": "Project"})
     for name in ("Invoicing / Administrator", "Invoicing / Billing"):
         env.insert("res.groups", {"name": name, "full_name": name})
     for name in MODULES:
