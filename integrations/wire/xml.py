@@ -93,10 +93,15 @@ def build(
     attributes: Mapping[str, str] | None = None,
     *,
     namespace: str | None = None,
+    prefix: str | None = None,
 ) -> Element:
-    """An element and all in it. Raises ValueError for text that XML cannot hold (control characters)."""
+    """An element and all in it, in a namespace that is the default one, or has a prefix.
+
+    Elements without a namespace fit into those with a prefix only. Raises ValueError for text that XML cannot hold
+    (control characters).
+    """
     qualified = f"{{{namespace}}}{name}" if namespace else name
-    spaces: Any = {None: namespace} if namespace else None  # the stubs know no default namespace
+    spaces: Any = {prefix: namespace} if namespace else None  # the stubs know no default namespace
     element = etree.Element(qualified, dict(attributes or {}), nsmap=spaces)
     _fill(element, content, namespace)
     return element

@@ -74,13 +74,14 @@ _AMOUNTS = ("Subtotal", "TotalAmount", "AmountDue", "Amount")
 
 
 def is_void(payload: Mapping[str, Any]) -> bool:
-    """Whether a transaction was voided: QuickBooks has no status for it, only amounts of zero and a memo (memory)."""
-    memo = payload.get("Memo") or next((line.get("Memo") for line in payload.get("Lines", ()) if line.get("Memo")), "")
-    if not str(memo).upper().startswith("VOID"):
-        return False
+    """Whether a transaction was voided: there is no status for it, only amounts of zero and a memo "VOID" (memory).
+
+    A journal entry has no memo; it is void where none of its lines has an amount.
+    """
     told = [payload[name] for name in _AMOUNTS if name in payload]
-    told += [line["Amount"] for line in payload.get("Lines", ()) if "Amount" in line and not told]
-    return all(_is_zero(amount) for amount in told)
+    if told:
+        return str(payload.get("Memo") or "").upper().startswith("VOID") and all(_is_zero(amount) for amount in told)
+    return "Lines" in payload and all(_is_zero(line.get("Amount", "")) for line in payload["Lines"])
 
 
 def _is_zero(amount: Any) -> bool:

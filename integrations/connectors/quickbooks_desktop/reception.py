@@ -79,8 +79,8 @@ class WebConnectorReception:
 
     def fault(self, words: str) -> bytes:
         """A SOAP fault; whoever runs the Web Connector finds it in its log."""
-        fault = xml.build("Fault", (), namespace=ENVELOPE)
-        for name, text in (("faultcode", "Client"), ("faultstring", words[:500])):
+        fault = xml.build("Fault", (), namespace=ENVELOPE, prefix="soap")
+        for name, text in (("faultcode", "soap:Client"), ("faultstring", words[:500])):
             fault.append(xml.build(name, text))
         return _enveloped(fault)
 
@@ -261,8 +261,8 @@ def _words(reply: Reply) -> str:
 
 
 def _enveloped(content: xml.Element) -> bytes:
-    envelope = xml.build("Envelope", (), namespace=ENVELOPE)
-    body = xml.build("Body", (), namespace=ENVELOPE)
+    envelope = xml.build("Envelope", (), namespace=ENVELOPE, prefix="soap")
+    body = xml.build("Body", (), namespace=ENVELOPE, prefix="soap")
     body.append(content)
     envelope.append(body)
     return xml.serialise(envelope)
