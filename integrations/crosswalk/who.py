@@ -82,6 +82,12 @@ def made_from(sources: Collection[UUID], *, role: str) -> dict[UUID, UUID]:
     return dict(Origin.objects.filter(source__in=sources, role=role).values_list("source_id", "target_id"))
 
 
+def ascend(things: Collection[UUID], *, kind: str, role: str) -> dict[UUID, UUID]:
+    """What these were made from in that role, where it is of that kind: target identity → source identity."""
+    rows = Origin.objects.filter(target__in=things, role=role, source__kind=kind)
+    return dict(rows.values_list("target_id", "source_id"))
+
+
 def descend(sources: Iterable[UUID], *, kind: str, role: str) -> dict[UUID, UUID]:
     """The identities that are made from these in that role; those that are not there yet are begun."""
     sources = list(dict.fromkeys(sources))

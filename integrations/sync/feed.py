@@ -12,13 +12,15 @@ from integrations.records.models import Record
 from integrations.sync.models import Item, Run
 
 PAGE = 500
+# Held because of what the target says: decided again each time, since a person may have put it right there.
+BY_TARGET = ("both_changed", "differs_on_first_match", "target_gone")
 
 
 def left_over(run: Run) -> Sequence[Record]:
     """A page of records that earlier runs could not finish and that may go on now, each once a run.
 
-    Those that wait for another record, those that changed while they were applied, and those that were held under an
-    earlier edition of the mapping or before a value table was changed.
+    Those that wait for another record, those that changed while they were applied, those that are held because of what
+    the target says, and those that were held under an earlier edition of the mapping or before a value table was changed.
     """
     mapping = run.flow.mapping
     with transaction.atomic():
@@ -26,6 +28,7 @@ def left_over(run: Run) -> Sequence[Record]:
         waiting = waiting.filter(
             Q(state=Item.State.WAITING)
             | Q(state=Item.State.PLANNED)
+            | Q(state=Item.State.HELD, reason__in=BY_TARGET)
             | Q(state=Item.State.HELD, edition__lt=mapping.edition)
             | Q(state=Item.State.HELD, reason="cannot_be_mapped", decided_at__lt=tables_changed_at())
         )

@@ -57,9 +57,12 @@ def find(flow: Flow, records: Sequence[Record], wanted: Mapping[str, Fields]) ->
 
 def target_identities(flow: Flow, known: Mapping[str, UUID]) -> Mapping[str, UUID]:
     """The identities that the target's records have: the same thing, or what the flow makes of it."""
-    if flow.mapping.kind_from == flow.mapping.kind_to:
+    kind_from, kind_to = flow.mapping.kind_from, flow.mapping.kind_to
+    if kind_from == kind_to:
         return known
-    made = who.descend(known.values(), kind=flow.mapping.kind_to, role=flow.mapping.kind_to)
+    # What a flow the other way has made of something is that something again, and never a second one.
+    made = who.ascend(known.values(), kind=kind_to, role=kind_from)
+    made |= who.descend(set(known.values()) - made.keys(), kind=kind_to, role=kind_to)
     return {name: made[identity] for name, identity in known.items()}
 
 

@@ -214,7 +214,7 @@ class _Page:
                 item.state, item.reason = State.SKIPPED, reason
                 item.differences = [asdict(difference) for difference in differences]
                 item.ended_at = item.decided_at
-                if reason == "same_already" and found.holds is not None:
+                if reason in AGREED and found.holds is not None:
                     mapped = self.wanted[name]
                     self.agreements[item.identity_id] = (mapped, {key: found.holds.get(key) for key in mapped})
             case Hold(reason, words, candidates):
@@ -319,6 +319,9 @@ class _Page:
             if record.external_id in recognised
         )
 
+
+# Both say the same, or were left to differ: what changes from here on is news again.
+AGREED = ("same_already", "target_wins")
 
 ADVICE: Mapping[str, str] = {
     "several_candidates": "Open the item, compare the candidates and say which one it is, or that it is none of them.",

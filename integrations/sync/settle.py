@@ -22,8 +22,8 @@ from integrations.crosswalk.models import Link
 from integrations.mapping.models import Agreement
 from integrations.records import issues
 from integrations.records.keep import keep
-from integrations.records.models import Issue, Stream
-from integrations.sync import calls, origins
+from integrations.records.models import Issue, Record, Stream
+from integrations.sync import both_ways, calls, origins
 from integrations.sync.fields import comparable, store
 from integrations.sync.lines import Pair, link_lines
 from integrations.sync.models import Call, Intent, Item, Run
@@ -167,9 +167,11 @@ class _Batch:
 
     def write(self) -> None:
         """Everything in a handful of statements: what the target holds now, links, agreements, intents, items, audit."""
+        before = self._held_before()
         held = self._keep()
         self._link()
         self._agree(held)
+        self._agree_back(before, held)
         self._link_lines(held)
         origins.trace(
             self.run.flow, [(each.identity_id, each.item.wanted) for each, _ in self.done if each.item.wanted]
@@ -228,6 +230,29 @@ class _Batch:
             unique=("tenant_id", "mapping_id", "identity_id"),
             update=("edition", "source", "target", "agreed_at"),
         )
+
+    def _held_before(self) -> dict[str, Canonical]:
+        """What the target's records said before they were changed."""
+        changed = [done.external_id for intent, done in self.done if intent.operation == Item.Operation.UPDATE]
+        rows = Record.objects.filter(
+            connection=self.run.flow.target_id, object=self.run.flow.target_object, external_id__in=changed
+        )
+        return {row.external_id: codec.decode(row.kind, row.canonical.encode()) for row in rows} if changed else {}
+
+    def _agree_back(self, before: dict[str, Canonical], held: dict[str, Canonical]) -> None:
+        written = [
+            both_ways.Written(
+                identity=intent.identity_id,
+                source=intent.item.record,
+                external_id=done.external_id,
+                before=before.get(done.external_id),
+                now=held[done.external_id],
+            )
+            for intent, done in self.done
+            # What has changed at the source since is not what was written.
+            if done.external_id in held and intent.item.record.feed_no == intent.item.feed_no
+        ]
+        both_ways.agree_back(self.run.flow, written)
 
     def _link_lines(self, held: dict[str, Canonical]) -> None:
         kind, pairs = self.run.flow.mapping.kind_to, []
