@@ -108,6 +108,21 @@ def offered(mapping: Mapping) -> tuple[Template, list[str]] | None:
     return latest, [str(line) for line in rules.difference(effective_rules(mapping), effective_rules(taken))]
 
 
+def whole_difference(old: Template, newer: Template) -> list[str]:
+    """What a newer version of a template does otherwise as a whole: flows, their settings, and questions."""
+    return templates.template_difference(opened(old), opened(newer))
+
+
+def go_back(mapping: Mapping, edition: MappingEdition, *, by: Any) -> Mapping:
+    """Let the rules of an earlier edition hold again, as the tenant's own changes to the template; a new edition says so."""
+    base = rules.Rules(kind_from=mapping.kind_from, kind_to=mapping.kind_to, fields=())
+    if mapping.template is not None:
+        base = rules.answered(opened(mapping.template).flow(mapping.template_flow).rules, mapping.answers)
+    wanted = rules.from_plain(edition.rules, rules.Rules)
+    mapping.changes = rules.to_plain(rules.changes_between(base, wanted))
+    return save_mapping(mapping, by=by)
+
+
 def take_newer(mapping: Mapping, template: Template, *, by: Any) -> Mapping:
     """Put a mapping on a newer version of its template; the tenant's own answers and changes stay."""
     mapping.template = template

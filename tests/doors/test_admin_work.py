@@ -203,6 +203,24 @@ def test_a_changed_rule_makes_a_new_edition(ours: World, visit: Visit) -> None:
     assert "from the shop" in page
 
 
+def test_the_rules_of_an_earlier_edition_are_shown_with_what_changed_since_and_hold_again(
+    ours: World, visit: Visit
+) -> None:
+    visit("admin").post(
+        url_of(ours[Mapping]), _mapping(json.dumps({"put": [{"to": "memo", "constant": "from the shop"}]}))
+    )
+    first = MappingEdition.objects.get(edition=1)
+
+    page = text(visit("auditor").get(url_of(first)))
+    assert "What has changed since: 1 field" in page
+    assert "from the shop" in page
+    assert visit("auditor").post(url_of(first, "go_back")).status_code == 403
+    visit("admin").post(url_of(first, "go_back"))
+
+    assert Mapping.objects.get().edition == 3
+    assert MappingEdition.objects.get(edition=3).rules == first.rules
+
+
 def test_a_newer_version_of_the_template_is_offered_as_a_difference_and_taken(ours: World, visit: Visit) -> None:
     old = ours[Mapping].template
     body = json.loads(json.dumps(old.body)) | {"version": 2}
@@ -215,7 +233,9 @@ def test_a_newer_version_of_the_template_is_offered_as_a_difference_and_taken(ou
     assert "is offered" not in text(visit("admin").get(url_of(ours[Mapping])))
     operator.post(url_of(newer, "publish"))
 
-    assert "memo is no longer set" in text(visit("admin").get(url_of(ours[Mapping])))
+    page = text(visit("admin").get(url_of(ours[Mapping])))
+    assert "memo is no longer set" in page
+    assert "Invoices: memo is no longer set" in page, "what the template changes as a whole is told too"
     visit("admin").post(url_of(ours[Mapping], "take"))
     assert Mapping.objects.get().template == newer
     assert operator.post(url_of(newer), {"body": "{}"}).status_code == 403, "a published version never changes"

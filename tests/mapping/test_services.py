@@ -7,9 +7,20 @@ import copy
 import pytest
 from django.core.exceptions import ValidationError
 
-from integrations.mapping.models import Mapping, MappingEdition, Template
+from integrations.mapping.models import Mapping, MappingEdition, Template, ValueTable
 from integrations.mapping.prepared import prepare
-from integrations.mapping.services import check_template, effective_rules, offered, save_mapping, take_newer
+from integrations.mapping.services import (
+    check_template,
+    effective_rules,
+    go_back,
+    lay_out_tables,
+    offered,
+    opened,
+    save_mapping,
+    take_newer,
+    whole_difference,
+    with_suggestions,
+)
 from tenants.audit.models import Event
 from tenants.models import Tenant
 
@@ -139,3 +150,36 @@ def test_a_template_with_faults_is_refused_with_each_of_them(template: Template)
 
     assert "nonsense" in str(refused.value)
     assert "nothing_like_it" in str(refused.value)
+
+
+def test_what_a_newer_version_changes_as_a_whole_is_told_flow_by_flow(template: Template) -> None:
+    latest = newer(template)
+    latest.body["flows"][0]["schedule"] = {"every_minutes": 5}
+    told = whole_difference(template, latest)
+    assert "Invoices: customer_note is no longer set (it was customer_note)." in told
+    assert any(line.startswith("Customers: its schedule changes from every minutes 60") for line in told)
+
+
+def test_the_rules_of_an_earlier_edition_hold_again_as_a_new_one(invoices: Mapping) -> None:
+    first = MappingEdition.objects.get(mapping=invoices, edition=1)
+    invoices.changes = {**MEMO, "drop": ["lines[].description"]}
+    save_mapping(invoices, by=None)
+
+    go_back(invoices, first, by=None)
+
+    assert invoices.edition == 3
+    assert MappingEdition.objects.get(mapping=invoices, edition=3).rules == first.rules
+    assert invoices.changes == {}
+    go_back(invoices, MappingEdition.objects.get(mapping=invoices, edition=2), by=None)
+    assert rule(invoices, "memo").constant == "from the shop"  # type: ignore[attr-defined]  # a rule
+
+
+def test_an_open_question_takes_the_suggestion_and_its_value_table_is_laid_out(tenant: Tenant) -> None:
+    body = opened(Template.objects.get(slug="quickbooks_online_to_odoo"))
+    answers = with_suggestions(body, {"accounts_in_odoo": "ours", "sales_taxes_in_odoo": ""})
+    ValueTable.objects.create(name="ours", entries={"Sales": "7"})
+
+    lay_out_tables(body, answers)
+
+    tables = dict(ValueTable.objects.values_list("name", "entries"))
+    assert tables == {"ours": {"Sales": "7"}, "sales_taxes_in_odoo": {}, "purchase_taxes_in_odoo": {}}

@@ -20,7 +20,15 @@ from integrations.doors.admin.site import site
 from integrations.doors.admin.templates import question_field
 from integrations.mapping import rules
 from integrations.mapping.models import Mapping, MappingEdition, ValueTable
-from integrations.mapping.services import effective_rules, offered, questions, save_mapping, take_newer
+from integrations.mapping.services import (
+    effective_rules,
+    go_back,
+    offered,
+    questions,
+    save_mapping,
+    take_newer,
+    whole_difference,
+)
 from integrations.mapping.values import shown
 from integrations.sync.models import Flow
 from tenants import audit
@@ -126,6 +134,7 @@ class MappingPages(TenantPages):
             "effective": effective,
             "trouble": trouble,
             "newer": newer,
+            "whole": whole_difference(mapping.template, newer[0]) if newer and mapping.template else [],
             "take_url": self.url("take", mapping) if newer and self.has_change_permission(request, mapping) else "",
             "editions": _editions(mapping),
         }
@@ -165,7 +174,8 @@ def _editions(mapping: Mapping) -> list[dict[str, Any]]:
         if old is not None:
             before, after = (rules.from_plain(each.rules, rules.Rules) for each in (old, new))
             changes = [str(line) for line in rules.difference(before, after)]
-        told.append({"edition": new, "changes": changes, "first": old is None and new.edition == 1})
+        first = old is None and new.edition == 1
+        told.append({"edition": new, "page": to_page(new), "changes": changes, "first": first})
     return told[:EDITIONS]
 
 
@@ -177,10 +187,33 @@ class EditionPages(TenantPages):
     list_select_related = ("mapping",)
     fields = ("mapping", "edition", "saved_at")
     readonly_fields = fields
+    buttons = (
+        Button(
+            name="go_back",
+            label="Let these rules hold again",
+            verb="mapping.manage",
+            icon="undo",
+            confirm="The mapping gets these rules as a new edition; nothing runs by itself.",
+            shown=lambda edition: edition.edition != edition.mapping.edition,
+        ),
+    )
 
     def panel(self, request: HttpRequest, edition: MappingEdition) -> dict[str, Any]:
         held = rules.from_plain(edition.rules, rules.Rules)
-        return {"panel_template": "tieout/mapping.html", "effective": list(_rows(held.fields))}
+        now = rules.from_plain(_latest(edition.mapping).rules, rules.Rules)
+        return {
+            "panel_template": "tieout/mapping.html",
+            "effective": list(_rows(held.fields)),
+            "since": [str(line) for line in rules.difference(held, now)],
+        }
+
+    def do_go_back(self, request: HttpRequest, edition: MappingEdition) -> None:
+        saved = go_back(edition.mapping, edition, by=request.user)
+        messages.success(request, f"The rules of edition {edition.edition} hold again, as edition {saved.edition}.")
+
+
+def _latest(mapping: Mapping) -> MappingEdition:
+    return MappingEdition.objects.get(mapping=mapping, edition=mapping.edition)
 
 
 class ValueTableForm(ServiceForm):
@@ -190,7 +223,8 @@ class ValueTableForm(ServiceForm):
         label="Values",
         required=False,
         widget=widgets.UnfoldAdminTextareaWidget(attrs={"rows": 16, "class": "t-code"}),
-        help_text=f"One on each line: what the source says {ARROW} what the target calls it. Germany {ARROW} DE",
+        help_text=f"One on each line: what the source says {ARROW} what the target calls it. Germany {ARROW} DE. "
+        f"Nothing after the arrow leaves the field empty there; * {ARROW} stands for everything else.",
     )
 
     class Meta:
@@ -207,7 +241,7 @@ class ValueTableForm(ServiceForm):
             if not line.strip():
                 continue
             key, arrow, value = line.partition(ARROW)
-            if not arrow or not value.strip():
+            if not arrow or not key.strip():
                 raise ValidationError(f"Line {number} is not of the form: source {ARROW} target.")
             if key.strip() in entries:
                 raise ValidationError(f"Line {number} says {key.strip()!r} a second time.")
