@@ -275,7 +275,7 @@ class Toy:
         number = int(visit.path.rpartition("/")[2])
         job = self.jobs[number - 1]
         job[0] -= 1
-        return {"receipt": number} if job[0] else job[1]
+        return {"receipt": number} if job[0] > 0 else job[1]
 
     def _serve(self, visit: Visit) -> Any:
         name, _, verb = visit.path.strip("/").partition("/")
