@@ -108,9 +108,13 @@ class Sheet:
 
     def sum(self, figure: Callable[[Line], Decimal | None], among: Iterable[Line] | None = None) -> Decimal | None:
         """The sum of a figure over the lines, or None where a line does not tell it or there are no lines."""
-        figures = [figure(line) for line in (among if among is not None else (line for _, line in self.lines))]
-        told = [each for each in figures if each is not None]
-        return sum(told, ZERO) if told and len(told) == len(figures) else None
+        total = None
+        for line in among if among is not None else (line for _, line in self.lines):
+            told = figure(line)
+            if told is None:
+                return None
+            total = told if total is None else total + told
+        return total
 
 
 def _line_gross(path: str, line: Line, sheet: Sheet) -> Iterator[Breach]:
@@ -129,8 +133,10 @@ def _line_amount(path: str, line: Line, sheet: Sheet) -> Iterator[Breach]:
         amount = None if amount is None or line.tax_amount is None else amount + line.tax_amount
     if amount is None or line.quantity is None or line.unit_price is None:
         return
-    expected, limit = _product(line, line.quantity, line.unit_price, sheet.step)
-    if _apart(amount, expected, limit):
+    expected = _product(line, line.quantity, line.unit_price)
+    if amount != expected and _apart(
+        amount, expected, _product_limit(line, line.quantity, line.unit_price, sheet.step)
+    ):
         product = f"{line.quantity} x {line.unit_price}{_less(line)} = {_short(expected)}"
         yield Breach(f"{path}.{where}", "line-amount", f"{amount} is not {product}")
 
@@ -146,18 +152,25 @@ def _line_tax(path: str, line: Line, sheet: Sheet) -> Iterator[Breach]:
         yield Breach(f"{path}.tax_amount", "line-tax", f"{tax} is not {percent} % of {net} = {_short(expected)}")
 
 
-def _product(line: Line, quantity: Decimal, price: Decimal, step: Decimal) -> tuple[Decimal, Decimal]:
-    """What quantity and price of a line come to, and by how much the amount must be off to be wrong."""
-    count = quantity / (line.price_base_quantity or 1)
-    expected, limit = count * price, step
+def _product(line: Line, quantity: Decimal, price: Decimal) -> Decimal:
+    """What quantity and price of a line come to."""
+    gross = quantity / line.price_base_quantity * price if line.price_base_quantity else quantity * price
     if line.discount_amount is not None:
-        expected -= line.discount_amount
-    elif line.discount_percent is not None:
-        expected -= expected * line.discount_percent / HUNDRED
+        return gross - line.discount_amount
+    if line.discount_percent is not None:
+        return gross - gross * line.discount_percent / HUNDRED
+    return gross
+
+
+def _product_limit(line: Line, quantity: Decimal, price: Decimal, step: Decimal) -> Decimal:
+    """By how much a line's amount must be off its product to be wrong."""
+    limit = step
+    if line.discount_amount is None and line.discount_percent is not None:
         limit += step  # price less discount is rounded once more
     if (last_place := _last_place(price)) < step:
+        count = quantity / (line.price_base_quantity or 1)
         limit += abs(count) * last_place * HALF  # a price with so many decimals is itself a rounded quotient
-    return expected, limit
+    return limit
 
 
 def _no_tax(sheet: Sheet) -> Iterator[Breach]:
@@ -171,8 +184,10 @@ def _no_tax(sheet: Sheet) -> Iterator[Breach]:
 
 
 def _subtotal(sheet: Sheet) -> Iterator[Breach]:
+    if sheet.subtotal is None:
+        return
     expected = sheet.sum(_net, [line for _, line in sheet.lines if not sheet.is_covered(line)])
-    if sheet.subtotal is None or expected is None:
+    if expected is None:
         return
     # With inclusive lines the net is what remains after each line's tax was rounded; there the gross is held exactly.
     limit = sheet.a_line_each if sheet.basis == "inclusive" else sheet.named
@@ -181,12 +196,15 @@ def _subtotal(sheet: Sheet) -> Iterator[Breach]:
 
 
 def _covered(sheet: Sheet) -> Iterator[Breach]:
-    discounts = sheet.sum(_net, [line for _, line in sheet.lines if line.line_type == "discount"])
-    if sheet.discount and discounts is not None and _apart(sheet.discount, -discounts, sheet.named):
-        yield Breach("discount_total", "discount-total", f"{sheet.discount} is not the discount lines' {-discounts}")
-    charges = sheet.sum(_net, [line for _, line in sheet.lines if line.line_type in ("charge", "shipping")])
-    if sheet.charge and charges is not None and _apart(sheet.charge, charges, sheet.named):
-        yield Breach("charge_total", "charge-total", f"{sheet.charge} is not the charge lines' {charges}")
+    if sheet.discount:
+        discounts = sheet.sum(_net, [line for _, line in sheet.lines if line.line_type == "discount"])
+        if discounts is not None and _apart(sheet.discount, -discounts, sheet.named):
+            message = f"{sheet.discount} is not the discount lines' {-discounts}"
+            yield Breach("discount_total", "discount-total", message)
+    if sheet.charge:
+        charges = sheet.sum(_net, [line for _, line in sheet.lines if line.line_type in ("charge", "shipping")])
+        if charges is not None and _apart(sheet.charge, charges, sheet.named):
+            yield Breach("charge_total", "charge-total", f"{sheet.charge} is not the charge lines' {charges}")
 
 
 def _taxes(sheet: Sheet) -> Iterator[Breach]:
@@ -204,14 +222,18 @@ def _taxes(sheet: Sheet) -> Iterator[Breach]:
 
 
 def _line_taxes(sheet: Sheet) -> Iterator[Breach]:
+    if sheet.tax is None:
+        return
     summed = sheet.sum(lambda line: line.tax_amount)
-    if sheet.tax is None or summed is None or sheet.has_more_than_lines():
+    if summed is None or sheet.has_more_than_lines():
         return
     if _apart(sheet.tax, summed, sheet.a_line_each):
         yield Breach("tax_total", "line-taxes", f"{sheet.tax} is too far from the lines' {summed}")
 
 
 def _rounding(sheet: Sheet) -> Iterator[Breach]:
+    if not sheet.rounding:
+        return
     most = max(sheet.most_rounding, len(sheet.lines) * sheet.step)
     if abs(sheet.rounding) > most:
         yield Breach("rounding", "rounding", f"{sheet.rounding} is more than rounding can bring, {most}")
@@ -239,8 +261,10 @@ def _off(sheet: Sheet) -> Decimal | None:
 
 
 def _gross(sheet: Sheet) -> Iterator[Breach]:
+    if sheet.total is None:
+        return
     summed = sheet.sum(lambda line: line.gross_amount)
-    if sheet.total is None or summed is None or sheet.has_more_than_lines():
+    if summed is None or sheet.has_more_than_lines():
         return
     limit = sheet.named if sheet.basis == "inclusive" else sheet.a_line_each
     if _apart(sheet.total, summed, limit) and _apart(sheet.total - sheet.rounding, summed, limit):
