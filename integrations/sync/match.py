@@ -14,7 +14,7 @@ from integrations.records.models import Record
 from integrations.records.terms import term
 from integrations.sync.decide import Fields, Match
 from integrations.sync.fields import comparable
-from integrations.sync.models import Flow
+from integrations.sync.models import Flow, Intent
 from integrations.sync.policy import policy_of
 
 
@@ -38,6 +38,8 @@ def find(flow: Flow, records: Sequence[Record], wanted: Mapping[str, Fields]) ->
     identities = target_identities(flow, known)
     linked = who.names(set(identities.values()), at=flow.target, object=flow.target_object)
     settled = linked.keys() | who.apart(set(identities.values()), at=flow.target, object=flow.target_object)
+    # What stands there may be what a call that is not settled yet has made: its own outcome says so, not its looks.
+    settled |= _under_way(flow, identities.values())
     strangers = {
         name: wanted[name] for name, identity in identities.items() if identity not in settled and name in wanted
     }
@@ -64,6 +66,12 @@ def target_identities(flow: Flow, known: Mapping[str, UUID]) -> Mapping[str, UUI
     made = who.ascend(known.values(), kind=kind_to, role=kind_from)
     made |= who.descend(set(known.values()) - made.keys(), kind=kind_to, role=kind_to)
     return {name: made[identity] for name, identity in known.items()}
+
+
+def _under_way(flow: Flow, identities: Collection[UUID]) -> set[UUID]:
+    """Those about which something is being done at the target, whoever does it."""
+    meant = Intent.objects.filter(connection=flow.target_id, object=flow.target_object, settled_at=None)
+    return set(meant.filter(identity__in=identities).values_list("identity_id", flat=True))
 
 
 def _candidates(flow: Flow, wanted: Mapping[str, Fields]) -> dict[str, set[str]]:

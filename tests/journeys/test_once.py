@@ -153,11 +153,11 @@ def test_a_flow_is_never_started_twice(ready: Flow) -> None:
     assert refused.value.run == run
 
 
-def test_two_flows_into_one_target_do_not_bring_a_sale_twice(
-    ready: Flow, quickbooks: QuickBooksOnline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def twin(ready: Flow) -> Flow:
+    """A second flow that brings the same sales into the same books."""
     with transaction.atomic():
-        twin = Flow.objects.create(
+        return Flow.objects.create(
             name="The same again",
             source=ready.source,
             source_object=ready.source_object,
@@ -167,6 +167,11 @@ def test_two_flows_into_one_target_do_not_bring_a_sale_twice(
             policy=ready.policy,
             rank=ready.rank,
         )
+
+
+def test_two_flows_into_one_target_do_not_bring_a_sale_twice(
+    ready: Flow, twin: Flow, quickbooks: QuickBooksOnline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first, second = start_run(ready, by="test"), start_run(twin, by="test")
     real = calls.prepare
 
@@ -182,6 +187,23 @@ def test_two_flows_into_one_target_do_not_bring_a_sale_twice(
     for flow in (ready, twin):
         run_one(flow)
 
+    assert numbers(quickbooks, ready) == ["1001", "1002"]
+
+
+def test_what_another_flow_is_just_making_is_not_taken_for_a_stranger_that_looks_alike(
+    ready: Flow, twin: Flow, quickbooks: QuickBooksOnline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start_run(ready, by="test")
+    with dies(monkeypatch, calls, "keep_answer"):
+        go_on(first)
+
+    second = run_one(twin)  # reads the new documents there, before anybody has heard what made them
+
+    with transaction.atomic():
+        assert not Item.objects.filter(run=second, state=Item.State.HELD).exists()
+    let_leases_lapse()
+    assert go_on(first) == Done("green")
+    assert run_one(twin).colour == "green"
     assert numbers(quickbooks, ready) == ["1001", "1002"]
 
 
