@@ -1,13 +1,16 @@
 """QuickBooks Desktop's language: documents of questions and writes that the Web Connector carries to it and back.
 
-A sweep is one iterator: the first page starts it, the page token is its id, and it dies with the visit in which it was
-started. Where QuickBooks no longer knows it, the sweep simply begins again: rows that were read already are the same.
-What was deleted since the mark is asked for in the same document as the first page.
+A sweep is one iterator: the first page starts it, and it dies with the visit in which it was started. Asking on moves
+it, so that an answer which got lost on the way to us is gone for good: the page token therefore knows how many rows are
+still to come. Where QuickBooks no longer knows the iterator, or rows are missing, the sweep simply begins again; what was
+read already is the same. Where that happens too often, everything is asked for at once. What was deleted since the mark
+is asked for in the same document as the first page.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -16,7 +19,7 @@ from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome,
 from integrations.wire.errors import Duplicate, Missing, TryLater, VendorError
 from integrations.wire.message import Answer, Request
 from integrations.wire.site import Site
-from integrations.wire.stream import Cursor, Gone, Page, Problem, Stream
+from integrations.wire.stream import FETCHED, Cursor, Gone, Page, Problem, Stream
 from integrations.wire.xml import KIND
 
 from .bodies import asked_for, home_of, is_multicurrency, one_asked
@@ -32,8 +35,8 @@ METHOD = "QBXML"
 LONGEST_REQUEST = 300.0
 """Seconds for which a person's QuickBooks may be at a document."""
 
-AGAIN = "again"
-"""The page token of a sweep whose iterator is gone: it begins again."""
+MOST_BEGINNINGS = 3
+"""How often a sweep may begin page by page."""
 
 DELETIONS_REACH = timedelta(days=90)
 """How far back QuickBooks tells deletions (memory)."""
@@ -42,41 +45,86 @@ ROWS, GONE, CURRENCIES, AFTER = "rows", "gone", "currencies", "after"
 """The request ids of what is not a write."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a sweep is: how often it has begun, the iterator it goes on with, and how many rows that has left."""
+
+    begun: int = 1
+    iterator: str = ""
+    left: int = 0
+
+    @classmethod
+    def of(cls, cursor: Cursor) -> Place:
+        if cursor.page is None:
+            return cls()
+        begun, left, iterator = cursor.page.split("|", 2)
+        return cls(begun=int(begun), left=int(left), iterator=iterator)
+
+    def token(self) -> str:
+        return f"{self.begun}|{self.left}|{self.iterator}"
+
+    @property
+    def is_paged(self) -> bool:
+        return self.begun <= MOST_BEGINNINGS
+
+    @property
+    def again(self) -> Place:
+        """The beginning after this one."""
+        return Place(begun=self.begun + 1)
+
+    def after(self, told: Told) -> Place | None:
+        """Where the sweep is after this page; None at its end."""
+        if not told.remaining or not told.iterator_id:
+            return None
+        return Place(begun=self.begun, iterator=told.iterator_id, left=told.remaining)
+
+    @property
+    def id(self) -> str:
+        """The request's id: no two pages of a sweep are asked for in the same words."""
+        return f"{ROWS}-{self.left}" if self.iterator else ROWS
+
+
 class QuickBooksDesktopDialect(Dialect):
     """The language itself; what differs from stream to stream stands in its `Entity`."""
 
     # --- reading ---
 
     def ask(self, stream: Stream, cursor: Cursor, site: Site) -> Request:
-        entity = entity_of(stream)
+        entity, place = entity_of(stream), Place.of(cursor)
         since = _since(entity, cursor.mark)
-        if cursor.page not in (None, AGAIN):
-            return _request(stream, [_question(entity, ROWS, since, page=stream.page_size, iterator=cursor.page)], site)
-        asked = [_question(entity, ROWS, since, page=stream.page_size)]
-        if cursor.mark is not None and entity.gone:
+        page = stream.page_size if place.is_paged else None
+        asked = [_question(entity, place.id, since, page=page, iterator=place.iterator)]
+        if cursor.mark is not None and entity.gone and not place.iterator:
             asked.append(_deletions(entity, cursor.mark))
         return _request(stream, asked, site)
 
     def read(self, stream: Stream, cursor: Cursor, answer: Answer, site: Site) -> Page:
         entity, answers = entity_of(stream), one_by_id(answers_in(answer))
-        told = answers.get(ROWS)
-        if told is None:
-            raise unanswered()
-        is_fetched = cursor.page == "fetch"
-        if told.failed and not (is_fetched and told.code in NOT_FOUND):
+        if cursor == FETCHED:
+            told = _answer_to(ROWS, answers)
+            if told.failed and told.code not in NOT_FOUND:
+                raise error_of(told)
+            return Page(raws=_rows(entity, told.rows, answers.get(CURRENCIES), site))
+        place = Place.of(cursor)
+        told = _answer_to(place.id, answers)
+        if told.failed:
             error = error_of(told)
-            if cursor.page in (None, AGAIN) or is_fetched or isinstance(error, TryLater):
+            if not place.iterator or isinstance(error, TryLater):
                 raise error
-            return Page(raws=[], next=AGAIN)  # whatever else is wrong, the question from the beginning tells
+            return Page(
+                raws=[], next=place.again.token()
+            )  # whatever else is wrong, the question from its beginning tells
         rows = _rows(entity, told.rows, answers.get(CURRENCIES), site)
-        if is_fetched:
-            return Page(raws=rows)
         gone, problems = _gone(stream, cursor, answers.get(GONE), answer)
+        if place.iterator and told.remaining + len(told.rows) != place.left:
+            following: Place | None = place.again
+        else:
+            following = place.after(told) if entity.iterates else None
         return Page(
             raws=rows,
             gone=gone,
             problems=problems,
-            next=told.iterator_id if entity.iterates and told.remaining > 0 else None,
+            next=following.token() if following else None,
             mark=mark_at(answer.received_at, told.rows, overlap=stream.overlap_seconds),
         )
 
@@ -113,9 +161,7 @@ class QuickBooksDesktopDialect(Dialect):
             if isinstance(asked, VendorError):
                 outcomes.append(Failed(error=asked))
                 continue
-            told = answers.get(write.key)
-            if told is None:
-                raise unanswered()
+            told = _answer_to(write.key, answers)
             outcome = _outcome(stream, write, told, answers.get(CURRENCIES), there, site)
             if isinstance(outcome, Failed) and outcome.error.may_have_acted:
                 raise outcome.error
@@ -131,9 +177,7 @@ class QuickBooksDesktopDialect(Dialect):
         entity, answers = entity_of(stream), one_by_id(answers_in(answer))
         found: list[Outcome | None] = []
         for write in writes:
-            told = answers.get(write.key)
-            if told is None:
-                raise unanswered()
+            told = _answer_to(write.key, answers)
             if told.failed and told.code not in NOT_FOUND:
                 raise error_of(told)
             rows = _rows(entity, told.rows, answers.get(CURRENCIES), site)
@@ -173,9 +217,7 @@ def _since(entity: Entity, mark: str | None) -> dict[str, Any]:
     return {"ModifiedDateRangeFilter": {"FromModifiedDate": mark}} if mark else {}
 
 
-def _question(
-    entity: Entity, id: str, by: Mapping[str, Any], *, page: int | None = None, iterator: str | None = None
-) -> Asked:
+def _question(entity: Entity, id: str, by: Mapping[str, Any], *, page: int | None = None, iterator: str = "") -> Asked:
     """A question for records; with a page size, page by page where QuickBooks can do so."""
     paged = page is not None and entity.iterates
     return Asked(
@@ -189,7 +231,7 @@ def _question(
         table=LIST_QUERY if entity.is_list else TXN_QUERY,
         id=id,
         iterator=("Continue" if iterator else "Start") if paged else "",
-        iterator_id=iterator or "",
+        iterator_id=iterator,
     )
 
 
@@ -197,6 +239,12 @@ def _deletions(entity: Entity, mark: str) -> Asked:
     sort = "List" if entity.is_list else "Txn"
     content = {f"{sort}DelType": list(entity.gone), "DeletedDateRangeFilter": {"FromDeletedDate": mark}}
     return Asked(name=f"{sort}DeletedQuery", content=content, table=DELETED, id=GONE)
+
+
+def _answer_to(id: str, answers: Mapping[str, Told]) -> Told:
+    if id not in answers:
+        raise unanswered()
+    return answers[id]
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------

@@ -63,26 +63,51 @@ def test_a_direct_read_of_what_is_not_there_is_an_empty_page(name: str) -> None:
 # --- pages -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_page_token_is_the_iterator_as_long_as_rows_remain() -> None:
-    more = page(told("CustomerQuery", "rows", inside=ROW, more='iteratorID="{a}" iteratorRemainingCount="3"'))
-    last = page(told("CustomerQuery", "rows", inside=ROW, more='iteratorID="{a}" iteratorRemainingCount="0"'))
-    assert (more.next, last.next) == ("{a}", None)
+def paged(rows: int, left: int, *, id: str = "rows") -> str:
+    return told("CustomerQuery", id, inside=ROW * rows, more=f'iteratorID="{{a}}" iteratorRemainingCount="{left}"')
 
 
-@pytest.mark.parametrize("code", [500 + 2500, 3120, 3150])
+def asked(cursor: Cursor) -> bytes:
+    return DIALECT.ask(STREAMS["customer"], cursor, US).body
+
+
+def test_a_page_token_is_the_iterator_and_what_it_has_left() -> None:
+    assert page(paged(2, 3)).next == "1|3|{a}"
+    assert page(paged(2, 1, id="rows-3"), cursor=Cursor(page="1|3|{a}")).next == "1|1|{a}"
+    assert page(paged(1, 0, id="rows-1"), cursor=Cursor(page="1|1|{a}")).next is None
+    assert b'iterator="Continue" iteratorID="{a}"' in asked(Cursor(page="1|3|{a}"))
+
+
+def test_no_two_pages_are_asked_for_in_the_same_words() -> None:
+    assert asked(Cursor(page="1|3|{a}")) != asked(Cursor(page="1|1|{a}"))
+
+
+def test_an_answer_that_was_lost_on_the_way_is_noticed_and_the_sweep_begins_again() -> None:
+    skipped = page(paged(2, 96, id="rows-300"), cursor=Cursor(mark=MARK, page="1|300|{a}"))
+    assert (len(skipped.raws), skipped.next) == (2, "2|0|")
+    assert asked(Cursor(mark=MARK, page=skipped.next)) == asked(Cursor(mark=MARK))
+
+
+@pytest.mark.parametrize("code", [3000, 3120, 3150])
 def test_a_sweep_whose_iterator_is_gone_begins_again(code: int) -> None:
-    lost = page(told("CustomerQuery", "rows", code=code), cursor=Cursor(mark=MARK, page="{a}"))
-    assert (lost.raws, lost.next) == ([], "again")
-    again = DIALECT.ask(STREAMS["customer"], Cursor(mark=MARK, page=lost.next), US)
-    assert again == DIALECT.ask(STREAMS["customer"], Cursor(mark=MARK), US)
+    lost = page(told("CustomerQuery", "rows-9", code=code), cursor=Cursor(mark=MARK, page="1|9|{a}"))
+    assert (lost.raws, lost.next) == ([], "2|0|")
+
+
+def test_a_sweep_that_began_too_often_asks_for_everything_at_once() -> None:
+    lost = page(told("CustomerQuery", "rows-9", code=3000), cursor=Cursor(page="3|9|{a}"))
+    body = asked(Cursor(page=lost.next))
+    assert b"iterator" not in body
+    assert b"MaxReturned" not in body
+    assert page(told("CustomerQuery", "rows", inside=ROW), cursor=Cursor(page=lost.next)).next is None
 
 
 def test_a_question_that_fails_from_its_beginning_fails() -> None:
-    for cursor in (Cursor(mark=MARK), Cursor(mark=MARK, page="again")):
+    for cursor in (Cursor(mark=MARK), Cursor(mark=MARK, page="2|0|")):
         with pytest.raises(Refused):
             page(told("CustomerQuery", "rows", code=3030), cursor=cursor)
     with pytest.raises(TryLater):
-        page(told("CustomerQuery", "rows", code=3175), cursor=Cursor(page="{a}"))
+        page(told("CustomerQuery", "rows-9", code=3175), cursor=Cursor(page="1|9|{a}"))
 
 
 def test_the_mark_is_our_clock_in_the_zone_of_the_pc_less_the_overlap() -> None:
