@@ -111,9 +111,17 @@ def next_step(run: Run) -> Call | None:
             settled_at=None,
         ).exclude(callintent__call__state__in=UNSETTLED)
         begun = begun.select_related("item__record", "item__run__flow__target", "item__run__flow__mapping")
-        page = list(begun.order_by("step", "item__run", "pk")[: facts.batch])
-        batch = [each for each in page if (each.step, each.item.run_id) == (page[0].step, page[0].item.run_id)]
+        page = list(begun.order_by("step", "item__run", "operation", "pk")[: facts.batch])
+        batch = [each for each in page if _goes_with(each, page[0])]
         return _compose(batch[0].item.run, batch, step=batch[0].step) if batch else None
+
+
+def _goes_with(intent: Intent, first: Intent) -> bool:
+    """Whether the next step of an intent fits into the call that carries that of the first."""
+    if intent == first:
+        return True
+    alike = all(getattr(intent, name) == getattr(first, name) for name in ("step", "operation"))
+    return alike and intent.item.run_id == first.item.run_id and ALONE not in (intent.item.reason, first.item.reason)
 
 
 def send(run: Run, call: Call) -> None:
@@ -230,6 +238,20 @@ def _withdraw_if_ended(call: Call) -> None:
     """A run that was ended while its call was being handed over takes it back, if it still can."""
     if Run.objects.filter(pk=call.run_id, state__in=ENDED).exists():
         withdraw(call.run)
+
+
+def revive(item: Item) -> bool:
+    """Take up the step at which an item was refused; False where it was not begun, or something else was done since.
+
+    Inside a transaction.
+    """
+    last = Intent.objects.filter(
+        connection=item.flow.target_id, object=item.flow.target_object, identity=item.identity_id
+    ).order_by("pk").last()  # fmt: skip
+    if last is None or last.item_id != item.pk or last.state != Intent.State.REFUSED or last.step == 1:
+        return False
+    Intent.objects.filter(pk=last.pk).update(state=Intent.State.READY, settled_at=None)
+    return True
 
 
 def withdraw(run: Run) -> None:

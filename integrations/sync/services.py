@@ -109,8 +109,12 @@ def wake_runs(connection: Connection) -> list[UUID]:
 
 @transaction.atomic
 def retry(item: Item, *, by: Any) -> None:
-    """Let the next run decide a held record again."""
-    Item.objects.filter(pk=item.pk, state=Item.State.HELD).update(state=Item.State.WAITING, reason="retried")
+    """Let the next run decide a held record again, or finish it where it was begun at the target already."""
+    held = Item.objects.filter(pk=item.pk, state=Item.State.HELD)
+    if held.exists() and calls.revive(item):
+        held.update(state=Item.State.APPLYING, reason=calls.ALONE)
+    else:
+        held.update(state=Item.State.WAITING, reason="retried")
     audit.record("record.retried", subject=item.record, actor=by, data={"flow": str(item.flow_id)})
 
 

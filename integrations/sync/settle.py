@@ -132,21 +132,22 @@ class _Batch:
         match outcome:
             case Done():
                 self._done(intent, outcome)
-            case Failed(error=Stale() as error):
+            case Failed(error=Stale() as error) if intent.step == 1:
                 self._ends(intent, Intent.State.REFUSED, Item.State.WAITING, "stale", _said(error))
             case Failed(error=error) if error.may_have_acted:
                 raise error
             case Failed(error=error) if isinstance(error, TryLater | OutOfLimits | ConsentLost):
-                self._ends(intent, Intent.State.DROPPED, Item.State.PLANNED, "", _said(error))
+                self._goes_again(intent, "", _said(error))
                 if getattr(error, "retry_after", None) != 0:
                     self.put_off = self.put_off or error
             case Failed(error=error):
+                if isinstance(error, Stale):
+                    error = _half_done(error)
                 self._ends(intent, Intent.State.REFUSED, Item.State.HELD, "refused", _said(error))
                 self.issues.append(_refusal(self.run, intent.item, error))
                 self.counts["held"] += 1
             case None:
-                again = calls.ALONE if self.apart else ""
-                self._ends(intent, Intent.State.DROPPED, Item.State.PLANNED, again, "")
+                self._goes_again(intent, calls.ALONE if self.apart else "", "")
 
     def _done(self, intent: Intent, outcome: Done) -> None:
         dialect, facts = connector(self.run.flow.target.connector).dialect, calls.facts_of(self.run.flow)
@@ -154,9 +155,18 @@ class _Batch:
         intent.item.target_id = outcome.external_id
         if intent.step < dialect.steps(facts, cast(Operation, intent.operation)):
             intent.step, intent.state = intent.step + 1, Intent.State.READY
+            intent.item.reason = ""
             return
         self._ends(intent, Intent.State.DONE, Item.State.APPLIED, "", "")
         self.counts["applied"] += 1
+
+    def _goes_again(self, intent: Intent, reason: str, words: str) -> None:
+        """It never happened: it goes again as it was planned, or at the step that it has come to."""
+        if intent.step == 1:
+            self._ends(intent, Intent.State.DROPPED, Item.State.PLANNED, reason, words)
+            return
+        intent.state = Intent.State.READY
+        intent.item.reason, intent.item.words = reason, words
 
     def _ends(self, intent: Intent, state: str, item_state: str, reason: str, words: str) -> None:
         intent.state, intent.settled_at = state, self.now
@@ -289,6 +299,16 @@ VERBS: dict[str, str] = {
     Intent.State.REFUSED: "refused",
     Intent.State.DROPPED: "not_done",
 }
+
+
+def _half_done(error: Stale) -> Refused:
+    """What was changed between two steps cannot be decided anew, since the first of them is done."""
+    return Refused(
+        error.words,
+        code=error.code,
+        explanation="It was changed at the target after it was begun there and before it was finished.",
+        advice="Look at it there; released, it is finished as it stands.",
+    )
 
 
 def hold_unfit(run: Run, item: Item, error: VendorError) -> None:

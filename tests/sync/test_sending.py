@@ -19,7 +19,7 @@ from integrations.connections.services import pause, resume, save_connection
 from integrations.connections.services import test as try_out
 from integrations.sync import calls, due, plan, settle
 from integrations.sync.models import Call, Flow, Intent, Item, Run
-from integrations.sync.services import cancel_run, start_run
+from integrations.sync.services import cancel_run, retry, start_run
 from integrations.sync.stages import Done, Later
 from integrations.wire.stream import Stream
 from plumbing.slices import NotNow
@@ -221,6 +221,90 @@ def test_what_takes_two_steps_is_done_after_the_second(
     assert len(made(books)) == 7
     assert sorted(step for _, step in books.steps_done) == [1] * 7 + [2] * 7
     assert len(set(books.steps_done)) == 14
+
+
+def steps_of(books: Toy, step: int) -> list[str]:
+    """Whom the books have brought through this step."""
+    names = {key: books.rows["customer"][id]["name"] for key, id in books.made.items()}
+    return sorted(names[key] for key, done in books.steps_done if done == step)
+
+
+def test_a_second_step_that_is_refused_for_all_goes_one_by_one_and_stops_only_its_own(
+    shop: Toy, books: Toy, bring: Bring, connectors: dict[str, Any]
+) -> None:
+    in_two_steps(connectors)
+    customers(shop, 5)
+    books.refuse["Customer 2"], books.refuse_from = "refused", 2
+    books.answers = [None, None, {"error": "refused", "words": "one of these is not right"}]
+
+    run = run_one(bring("customer"))
+
+    assert run.colour == "amber"
+    assert steps_of(books, 1) == [f"Customer {each}" for each in range(5)]
+    assert steps_of(books, 2) == ["Customer 0", "Customer 1", "Customer 3", "Customer 4"]
+    assert open_issues() == [("refused", "R1: Customer 2 is not wanted")]
+
+
+def test_what_was_refused_half_done_is_finished_when_it_is_released(
+    shop: Toy, books: Toy, bring: Bring, connectors: dict[str, Any]
+) -> None:
+    in_two_steps(connectors)
+    customers(shop, 2)
+    books.refuse["Customer 1"], books.refuse_from = "refused", 2
+    flow = bring("customer")
+    run_one(flow)
+    with transaction.atomic():
+        held = Item.objects.get(state=Item.State.HELD)
+    books.refuse.clear()
+
+    retry(held, by=None)
+
+    assert run_one(flow).colour == "green"
+    assert steps_of(books, 1) == steps_of(books, 2) == ["Customer 0", "Customer 1"]
+    assert open_issues() == []
+
+
+def test_a_lost_second_step_that_was_done_for_some_goes_on_with_the_others(
+    shop: Toy, books: Toy, bring: Bring, connectors: dict[str, Any]
+) -> None:
+    in_two_steps(connectors)
+    customers(shop, 4)
+    flow = bring("customer")
+
+    def half_done() -> dict[str, Any]:
+        books.steps_done += [(key, 2) for key in list(books.made)[:2]]
+        return {"error": "unclear"}
+
+    books.answers = [None, None, half_done]
+
+    assert run_one(flow).colour == "green"
+    assert steps_of(books, 2) == [f"Customer {each}" for each in range(4)]
+    assert len(books.rows["customer"]) == 4
+
+
+@pytest.mark.parametrize("what", ["throttled", "stale"])
+def test_a_second_step_that_is_put_off_or_overtaken_is_never_begun_anew(
+    what: str, shop: Toy, books: Toy, bring: Bring, connectors: dict[str, Any]
+) -> None:
+    in_two_steps(connectors)
+    customers(shop, 3)
+    books.refuse["Customer 1"], books.refuse_from = what, 2
+    flow = bring("customer")
+    run = start_run(flow, by="test")
+
+    outcome = go_on(run)
+
+    books.refuse.clear()
+    if what == "throttled":
+        assert isinstance(outcome, Later)
+        assert go_on(run) == Done("green")
+    else:
+        assert outcome == Done("amber")
+        with transaction.atomic():
+            held = Item.objects.get(state=Item.State.HELD)
+        retry(held, by=None)
+        assert run_one(flow).colour == "green"
+    assert steps_of(books, 1) == steps_of(books, 2) == [f"Customer {each}" for each in range(3)]
 
 
 @pytest.mark.parametrize("cancelled", [False, True])

@@ -183,7 +183,8 @@ class Language(Dialect):
         return int(stream.facts.get("steps", 1))
 
     def look_up(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
-        keys = json_body({"keys": [write.key for write in writes]})
+        step = self.steps(stream, writes[0].operation) if writes[0].external_id else 1
+        keys = json_body({"keys": [write.key for write in writes], "step": step})
         return Request(method="POST", path=f"{stream.name}/find", body=keys)
 
     def found(self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site) -> list[Outcome | None]:
@@ -239,6 +240,7 @@ class Toy:
     sent: list[dict[str, Any]] = field(default_factory=list)
     answers: list[Any] = field(default_factory=list)  # what the next calls get instead, oldest first
     refuse: dict[str, str] = field(default_factory=dict)  # body's name or number -> error of that write
+    refuse_from: int = 1  # the first step at which they are refused
     made: dict[str, str] = field(default_factory=dict)  # intent's key -> id
     steps_done: list[tuple[str, int]] = field(default_factory=list)
     lose_next_answer: bool = False
@@ -288,9 +290,15 @@ class Toy:
                 raise ConnectionCut("hung up")
             return {"outcomes": outcomes}
         if verb == "find":
-            keys = json.loads(visit.get_data())["keys"]
-            return {"found": [{"row": self.rows[name][self.made[key]]} if key in self.made else None for key in keys]}
+            return {"found": self._find(name, **json.loads(visit.get_data()))}
         return self._list(name, visit)
+
+    def _find(self, name: str, keys: list[str], step: int) -> list[Any]:
+        done = [key in self.made and (step == 1 or (key, step) in self.steps_done) for key in keys]
+        return [
+            {"row": self.rows[name][self.made[key]]} if is_done else None
+            for key, is_done in zip(keys, done, strict=True)
+        ]
 
     def _list(self, name: str, visit: Visit) -> Any:
         if ids := visit.args.get("ids"):
@@ -313,7 +321,7 @@ class Toy:
         self.sent.append(write)
         body = write["body"]
         for word in (body.get("name"), body.get("number")):
-            if word in self.refuse:
+            if word in self.refuse and step >= self.refuse_from:
                 return {"error": self.refuse[word], "words": f"{word} is not wanted"}
         self.steps_done.append((write["key"], step))
         if write["operation"] == "create" and step == 1:
