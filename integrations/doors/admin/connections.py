@@ -20,17 +20,20 @@ from unfold import widgets
 from integrations.connections import authorise, services
 from integrations.connections.callers import is_polled
 from integrations.connections.models import Connection, VendorApp
-from integrations.connections.site import environments
+from integrations.connections.site import SIMULATOR, allowed_addresses, environments
 from integrations.connectors.registry import connector, connectors
-from integrations.doors.admin import callers, layouts
+from integrations.doors.admin import callers, layouts, publications
 from integrations.doors.admin.allowed import check
 from integrations.doors.admin.base import Button, OperatorPages, ServiceForm, TenantPages, badge, told
 from integrations.doors.admin.site import site
+from integrations.wire.addresses import check_file_server, check_public
 from integrations.wire.auth import OAuth2Code
 from integrations.wire.connector import Connector, Setting
+from integrations.wire.errors import BadAddress
 
 SETTING, SECRET = "setting_", "secret_"  # beginnings of field names
 CONSENT = "consent"  # where the session keeps what a consent was begun with
+LOOK_AT = {"url": check_public, "server": check_file_server}  # kinds of settings that are addresses
 State = Connection.State
 
 
@@ -61,6 +64,19 @@ class ConnectionForm(ServiceForm):
             if secret.name in kept:
                 field = self.fields[SECRET + secret.name]
                 field.required, field.widget.attrs["placeholder"] = False, "kept; leave empty to keep it"
+
+    def clean(self) -> dict[str, Any]:
+        """Addresses are looked at here; connecting checks them again, and connects to the very one that was checked."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        for setting in self.kind.settings:
+            look = LOOK_AT.get(setting.kind)
+            address = given.get(SETTING + setting.name)
+            if look and address and given.get("environment") != SIMULATOR:
+                try:
+                    look(address, allowed_addresses())
+                except BadAddress as error:
+                    self.add_error(SETTING + setting.name, f"{error.explanation} {error.advice}")
+        return given
 
     def save_by_service(self) -> None:
         given = self.cleaned_data
@@ -164,6 +180,8 @@ class ConnectionPages(TenantPages):
         Button(name="accept", label="These are the right books", verb="connection.manage", icon="verified",
                confirm="What is linked here belongs to the former books. Take these for the right ones?",
                shown=callers.was_turned),
+        Button(name="key", label="Check the server's key", verb="connection.manage", icon="vpn_key", calls_vendor=True,
+               shown=publications.has_host_key),
         Button(name="upload", label="Upload", verb="connection.manage", shown=lambda one: False),
     )  # fmt: skip
 
@@ -246,9 +264,10 @@ class ConnectionPages(TenantPages):
         links = []
         if kind.driver == "files":
             links.append(("Files and layout", self.url("layout", connection), "table_view"))
+            links.append(("Outgoing files", self.url("outgoing", connection), "outbox"))
         return {
             "facts": [fact for fact in facts if fact[1]],
-            "panel_note": connection.state_reason,
+            "panel_note": connection.state_reason or publications.caution(connection),
             "links": links,
             "can": kind.can,
             "cannot": kind.cannot,
@@ -257,7 +276,7 @@ class ConnectionPages(TenantPages):
         }
 
     def get_urls(self) -> Any:
-        return [*layouts.urls(self), *callers.urls(self), *super().get_urls()]
+        return [*layouts.urls(self), *publications.urls(self), *callers.urls(self), *super().get_urls()]
 
     # Buttons
 
@@ -291,6 +310,9 @@ class ConnectionPages(TenantPages):
     def do_accept(self, request: HttpRequest, connection: Connection) -> None:
         books = callers.accept_books(request, connection)
         messages.success(request, f"{books}: these are the right books from now on.")
+
+    def do_key(self, request: HttpRequest, connection: Connection) -> HttpResponse:
+        return publications.ask_host_key(self, request, connection)
 
     def do_upload(self, request: HttpRequest, connection: Connection) -> HttpResponse:
         return layouts.upload(self, request, connection)

@@ -24,6 +24,7 @@ from integrations.connectors.files.sniff import Proposal, sniff
 from integrations.connectors.registry import connector
 from integrations.doors.admin.allowed import check, note_support
 from integrations.doors.admin.base import told
+from integrations.wire.picking import PICKED_UP
 from integrations.wire.tables import TableError
 from tenants import audit
 
@@ -88,6 +89,7 @@ def confirm(pages: ConnectionPages, request: HttpRequest, connection: Connection
             }
     return pages.page(
         request, "tieout/layout.html", connection, title=f"Files and layout of {connection}", **context,
+        server=connection.settings.get("address", ""),
         upload_url=pages.url("upload", connection), back=pages.url("change", connection),
     )  # fmt: skip
 
@@ -145,7 +147,7 @@ def lines(pages: ConnectionPages, request: HttpRequest, connection: Connection) 
         raise Http404("Lines are written as L12-L30.")
     first, last = int(found[1]), int(found[2] or found[1])
     start = max(1, first - AROUND)
-    file = _below(connection, name)
+    file = _standing(connection, name)
     shown: list[dict[str, Any]] = []
     try:
         with opened(file) as content:
@@ -161,6 +163,14 @@ def lines(pages: ConnectionPages, request: HttpRequest, connection: Connection) 
         request, "tieout/lines.html", connection, title=f"{name}, lines {first} to {last}", lines=shown, name=name,
         back=pages.url("change", connection),
     )  # fmt: skip
+
+
+def _standing(connection: Connection, name: str) -> Path:
+    """A file where it was read, or where it was put when it was picked up."""
+    try:
+        return _below(connection, name)
+    except Http404:
+        return _below(connection, f"{PICKED_UP}/{name}")
 
 
 def opened(file: Path) -> Any:
