@@ -170,7 +170,7 @@ class Runner:
 @pytest.fixture
 def connectors(monkeypatch: pytest.MonkeyPatch) -> dict[str, Connector]:
     """The toys' connectors beside the real ones: two that poll us, and two that do not."""
-    monkeypatch.setattr("integrations.sync.polled.PATIENCE", 0.2)
+    monkeypatch.setattr("integrations.sync.polled.PATIENCE", 0.2)  # no worker will turn up with something
     toys = {"counter": counter(), "kiosk": replace(counter(), slug="kiosk"), "shop": toy("shop"), "books": toy("books")}
     found: dict[str, Connector] = {**registry.connectors(), **toys}
     monkeypatch.setattr(registry, "connectors", lambda: MappingProxyType(found))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Max, Min, Q
 from django.utils import timezone
 
 from integrations.connections.models import Connection, Errand, Visit
@@ -132,6 +132,11 @@ def percent_done(visit: Visit) -> int:
     done = Errand.objects.filter(visit=visit, state=State.ANSWERED).count()
     waiting = Errand.objects.filter(connection=visit.connection_id, state=State.WAITING).count()
     return 100 * done // (done + waiting) if waiting else 100
+
+
+def last_answer(visit: Visit) -> datetime | None:
+    """When the visitor brought its last answer; None where it has not brought any. Inside a transaction."""
+    return Errand.objects.filter(visit=visit).aggregate(at=Max("ended_at"))["at"]
 
 
 # For those who look

@@ -52,6 +52,7 @@ from tenants.scope import tenant_scope
 PATIENCE = 3  # seconds that a message waits for work that is about to turn up: their side does not wait for long
 LOOK_EVERY = 0.1  # not money: seconds
 MOST_WAITING = 4  # messages in one process: its other threads are for people's pages
+LONGEST_IDLE = timedelta(minutes=2)  # that a visit is kept without anything to fetch
 ABOUT_TO = timedelta(seconds=30)  # a run that goes on within this may have something to fetch in this visit
 OUR_VERSION = "Tieout"
 LEAST_MISSED, TIMES_MISSED = timedelta(hours=1), 4  # so long, and so many intervals: then somebody is missed
@@ -157,11 +158,17 @@ def _give_next(kind: Connector, visit_id: UUID, message: Next) -> Reply:
                     return NothingMore()
                 if request := queue.fetch(visit):
                     return Take(request=request)
-                if not is_work_under_way(visit.connection):
+                if not _is_worth_waiting(visit):
                     return NothingMore()
             if time.monotonic() >= give_up:
                 return NothingNow()
             time.sleep(LOOK_EVERY)
+
+
+def _is_worth_waiting(visit: Visit) -> bool:
+    """Whether something may turn up for this visit; what is at work for long without asking anything is not waited for."""
+    idle_since = queue.last_answer(visit) or visit.came_at
+    return timezone.now() - idle_since < LONGEST_IDLE and is_work_under_way(visit.connection)
 
 
 @contextmanager
@@ -209,7 +216,7 @@ def _say_why(kind: Connector, visit_id: UUID) -> Reply:
         if visit.words or visit.left_at is not None:
             return Said(words=visit.words or "The visit is over.")
         visits.heard(visit_id, slug=kind.slug)
-        return NothingNow() if is_work_under_way(visit.connection) else Said(words="There is nothing more to do.")
+        return NothingNow() if _is_worth_waiting(visit) else Said(words="There is nothing more to do.")
 
 
 def _say_goodbye(kind: Connector, visit_id: UUID) -> Reply:

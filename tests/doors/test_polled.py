@@ -311,6 +311,18 @@ def test_who_asks_while_a_run_is_at_work_is_told_to_ask_again(
     assert runner.say("WhyNothing")["words"] == "There is nothing more to do."
 
 
+def test_a_visit_is_not_kept_for_ever_by_work_that_asks_nothing(
+    known: Connection, runner: Runner, at_work: list[bool]
+) -> None:
+    put(known)
+    runner.sign_in()
+    runner.carry_out(runner.ask()["request"])
+    assert runner.ask()["reply"] == "NothingNow"
+    with transaction.atomic():
+        Errand.objects.update(ended_at=timezone.now() - timedelta(minutes=2))
+    assert runner.ask()["reply"] == "NothingMore"
+
+
 def test_what_turns_up_while_somebody_waits_is_given_at_once(
     known: Connection, runner: Runner, at_work: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
