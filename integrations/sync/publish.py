@@ -23,7 +23,6 @@ from integrations.connectors.registry import connector
 from integrations.records.models import Stream
 from integrations.sync import left_out, stages
 from integrations.sync.brakes import shrank
-from integrations.sync.calls import facts_of
 from integrations.sync.drafts import Draft, draw_up
 from integrations.sync.models import Run
 from integrations.sync.policy import policy_of
@@ -45,8 +44,9 @@ State = Publication.State
 
 def publish_list(run: Run, *, until: datetime) -> None:
     """Publish the list that this run's flow writes, where it changed. Raises NotNow, LeaseLost and VendorError."""
-    facts, target = facts_of(run.flow), run.flow.target
-    sheet = connector(target.connector).dialect.sheet(facts, site_of(target))
+    target = run.flow.target
+    kind = connector(target.connector)
+    sheet = kind.dialect.sheet(kind.stream(run.flow.target_object), site_of(target))
     if sheet is None:
         return
     check_time(until)
@@ -66,7 +66,8 @@ class _Publishing:
     """One list on its way to being a file."""
 
     def __init__(self, run: Run, sheet: Sheet) -> None:
-        self.run, self.sheet, self.facts, self.target = run, sheet, facts_of(run.flow), run.flow.target
+        self.run, self.sheet, self.target = run, sheet, run.flow.target
+        self.facts = connector(self.target.connector).stream(run.flow.target_object)
         self.sheet_digest = hashlib.sha256(msgspec.json.encode(sheet)).hexdigest()
 
     @property
