@@ -145,7 +145,7 @@ class Lane:
         edits = self.tally.deeds["edit while unknown"]
         with tenant_scope(self.tenant):
             self._sell(number, documents)
-            if number % 3 == 0:
+            if number % 3 == 0 and self.vendor.changes_posted:
                 self._edit(self.chance.choice([*self.sold]))
             self._bring(troubled=True)
             if number % 4 == 0 or self.tally.deeds["edit while unknown"] > edits:
@@ -276,7 +276,7 @@ class Lane:
         number = self.chance.choice([*self.sold][-20:])
         before = list(self.sold[number])
         self._edit(number)
-        if self.chance.random() < 0.5:
+        if self.chance.random() < 0.5 or not self.vendor.changes_posted:
             self.sold[number] = before
             self._write()
         self.tally.deeds["edit while unknown"] += 1

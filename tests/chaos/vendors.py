@@ -28,6 +28,7 @@ class Vendor(ABC):
     """One simulated vendor over HTTP, and the books there that are the campaign's."""
 
     slug: str
+    changes_posted = True  # whether what is posted may be changed there
 
     @abstractmethod
     def connect(self) -> Connection:
@@ -83,6 +84,7 @@ class QuickBooksOnline(Vendor):
 
 class Odoo(Vendor):
     slug = "odoo"
+    changes_posted = False
 
     def connect(self) -> Connection:
         self.tell("activate_currency", code="GBP", rate="0.8")
