@@ -196,3 +196,10 @@ def test_a_ticket_that_is_good_for_nothing_is_an_error_that_can_be_asked_for(soa
     assert soap.ask("no-ticket") == ""
     assert soap.bring("no-ticket", "<x/>") < 0
     assert "not one of ours" in soap.getLastError(ticket="no-ticket")
+
+
+def test_no_soap_is_a_soap_fault(live_server: Any) -> None:
+    session = zeep.transports.Transport().session
+    answer = session.post(f"{live_server.url}/polled/quickbooks_desktop/", b"<nothing/>", timeout=10)
+    assert answer.status_code == 500
+    assert etree.fromstring(answer.content).find(f"{SOAP}Body/{SOAP}Fault/faultstring") is not None
