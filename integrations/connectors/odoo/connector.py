@@ -152,7 +152,7 @@ def _payment(name: str, shape: Shape[Any], *, kind: str, partner: str) -> Stream
 CONNECTOR = Connector(
     slug="odoo",
     name="Odoo",
-    manual="Odoo external API (JSON-RPC) of versions 17.0 and 18.0, its source, and a running 17.0 Community server",
+    manual="Odoo external API (JSON-RPC) of versions 14.0 to 18.0, its source, and a running 17.0 Community server",
     driver="http",
     environments={"production": Addresses(api="{url}", app="{url}")},
     auth=LOG_IN,
@@ -216,7 +216,8 @@ CONNECTOR = Connector(
         Setting(
             name="login",
             label="User",
-            help="The email address of a user made for this connection, with the rights Invoicing: Billing.",
+            help="The email address of a user made for this connection, with the rights Invoicing: Billing and "
+            "Administration: Access Rights, by which records of ours are found again.",
         ),
         Setting(
             name="company",
@@ -276,18 +277,21 @@ CONNECTOR = Connector(
         ),
     ),
     can=(
-        "Reads and writes customers, vendors, products, accounts, invoices, credit notes, bills, payments, journal entries, "
-        "purchase and sales orders; reads taxes, payment terms and currency rates.",
+        "Reads and writes customers, vendors, products, accounts, analytic accounts, currency rates, invoices, credit notes, "
+        "bills, payments, refunds, journal entries, purchase and sales orders; reads taxes, payment terms and journals.",
+        "Odoo 14 to 18.",
         "Makes documents as drafts, compares their figures with the source's, posts them, and tells where a locked period "
         "moved the date.",
+        "Applies payments to one or several documents, and leaves those on account that are for none.",
         "Sends up to 50 records in one call, and finds its own again after a lost answer by external ids.",
         "Sees archived records; deletions by comparing what is listed.",
     ),
     cannot=(
-        "Odoo 14 to 16, whose interface tells no document together with its lines, and 19.",
-        "Payments for several documents at once or for a part of one; refunds, journals and dimensions.",
+        "Odoo 19.",
+        "Payments with fees or write-offs, or with a part for more than one of several documents; vendors' credits.",
         "Memos of customers' documents and regions of addresses are not written: Odoo has no place or no name for them.",
-        "Changing or voiding a document to which payments are attached, or the currency of one that is there.",
+        "Changing or voiding a document to which payments are attached, or the currency of one that is there; changing the "
+        "figures of a posted one unless the connection allows it.",
         "Deleting anything: records are archived, documents cancelled.",
     ),
 )

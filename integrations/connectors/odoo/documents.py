@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from integrations.canonical import Bill, CreditNote, Invoice, Line, PurchaseOrder, SalesOrder
+from integrations.canonical import Bill, CreditNote, Invoice, Line, PurchaseOrder, Ref, SalesOrder
 from integrations.wire.shape import F, LineEdit, Lines, Shape
 
 from .quirks import figure, id_of, marked_up, plain, ref
@@ -247,8 +247,14 @@ def _orders_of(payload: Payload) -> list[Payload]:
     return [{"external_id": id} for id in dict.fromkeys(order["external_id"] for order in orders if order)]
 
 
-def _order_line(value: Payload) -> Payload:
-    return {"external_id": str(value["id"])}
+# With us a line is named by its document and itself.
+def _order_line(value: Payload) -> Payload | None:
+    order = ref(value.get("order_id"))
+    return {"external_id": f"{order['external_id']}/{value['id']}"} if order else None
+
+
+def _to_order_line(line: Ref) -> int:
+    return id_of(Ref(external_id=(line.external_id or "").rpartition("/")[2]))
 
 
 def _move(party: str, *of_lines: F) -> tuple[Any, ...]:
@@ -289,7 +295,7 @@ BILL = Shape(
     **_MOVE,
     fields=(
         *_BILL_NUMBER,
-        *_move("vendor", F("purchase_order_line", "purchase_line_id", read=_order_line, write=id_of)),
+        *_move("vendor", F("purchase_order_line", "purchase_line_id", read=_order_line, write=_to_order_line)),
         F("purchase_orders", "", read=_orders_of, write=None),
         F("memo", "narration", read=plain, write=marked_up),
     ),

@@ -47,9 +47,14 @@ def _side(ours: str) -> F:
     return F(ours, "", read=read, write=write, uses=(ours,))
 
 
-def _to_party(line: JournalLine) -> Payload:
-    party = line.customer or line.vendor
-    return {"partner_id": id_of(party)} if party else {}
+def _party(ours: str) -> F:
+    """Odoo has partners only: whether a customer or a vendor is meant nobody can tell, so it stays in extra."""
+
+    def write(line: JournalLine) -> Payload:
+        party = getattr(line, ours)
+        return {"partner_id": id_of(party)} if party else {}
+
+    return F(ours, "", read=None, write=write, uses=("display_type",))
 
 
 def _status(payload: Payload) -> str:
@@ -86,8 +91,8 @@ JOURNAL_ENTRY = Shape(
                 F("description", "name"),
                 _side("debit"),
                 _side("credit"),
-                # Odoo has partners only: whether a customer or a vendor is meant nobody can tell, so it stays in extra.
-                F("customer", "", read=None, write=_to_party, uses=("display_type",)),
+                _party("customer"),
+                _party("vendor"),
             ),
         ),
         F("status", "", read=_status, write=None, uses=("state",)),

@@ -129,7 +129,7 @@ class Server(Simulator):
 
     def handle(self, request: Request) -> Response:
         path = request.path.rstrip("/")
-        if path.startswith("/xmlrpc/2/"):
+        if path.startswith("/xmlrpc/"):
             return self._xml(request)
         if path == "/jsonrpc" or path.startswith(("/web/session/", "/web/dataset/", "/web/webclient/")):
             return self._json(request)
@@ -145,7 +145,7 @@ class Server(Simulator):
         if request.method != "POST":
             return None
         found: Asked | None = None
-        if request.path.startswith("/xmlrpc/2/"):
+        if request.path.startswith("/xmlrpc/"):
             args, method = xmlrpc.client.loads(request.get_data(cache=True))
             found = Asked(request.path.rstrip("/").rpartition("/")[2], str(method), [_from_xml(arg) for arg in args])
         elif request.path.rstrip("/") == "/jsonrpc":
@@ -165,18 +165,19 @@ class Server(Simulator):
             asked = self._asked(request)
         except Exception:  # whatever the parser makes of it, the server calls it a bad request
             return Response("Bad Request", 400, mimetype="text/plain")
+        numbered = request.path.startswith("/xmlrpc/2/")  # at the older address a fault's code is a text
         if asked is None:
             return Response("Method Not Allowed", 405, mimetype="text/plain")
         try:
             result = self._dispatch(asked)
         except Fault as fault:
-            return _xml_fault(fault.code, fault.xml_words())
+            return _xml_fault(fault.code if numbered else fault.old_code(), fault.xml_words())
         try:
             # What has no value is None, which XML-RPC cannot carry: the call is done, and fails all the same.
             body = xmlrpc.client.dumps((_to_wire(result),), methodresponse=True, allow_none=False)
         except (TypeError, OverflowError) as error:
             words = f'Traceback (most recent call last):\n  File "simulator", line 1, in dumps\n{type(error).__name__}: {error}\n'
-            return _xml_fault(1, words)
+            return _xml_fault(1 if numbered else words, words)
         return Response(body, mimetype="text/xml")
 
     # JSON-RPC
@@ -357,8 +358,9 @@ def _params(request: Request) -> dict[str, Any]:
     return params if isinstance(params, dict) else {}
 
 
-def _xml_fault(code: int, words: str) -> Response:
-    return Response(xmlrpc.client.dumps(xmlrpc.client.Fault(code, words)), mimetype="text/xml")
+def _xml_fault(code: int | str, words: str) -> Response:
+    fault = xmlrpc.client.Fault(code, words)  # type: ignore[arg-type]  # at the older address it is a text
+    return Response(xmlrpc.client.dumps(fault), mimetype="text/xml")
 
 
 def _from_xml(value: Any) -> Any:

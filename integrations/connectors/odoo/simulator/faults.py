@@ -18,6 +18,10 @@ class Fault(Exception):
     def xml_words(self) -> str:
         return traceback(self) if self.code == 1 else self.words
 
+    def old_code(self) -> str:
+        """The code of a fault at the older XML-RPC address: a text that says what went wrong."""
+        return f"warning -- {type(self).__name__}\n\n{self.words}" if self.code == 2 else self.words
+
     def json_error(self) -> dict[str, Any]:
         """The member `error` of a JSON-RPC answer."""
         data = {
