@@ -24,7 +24,7 @@ def begin(connection: Connection) -> Visit | None:
     """A new visit; None while another one is under way. What a silent one left unanswered is lost. Inside a transaction."""
     Caller.objects.select_for_update().get(connection=connection)  # two who come at once come one after the other
     now = timezone.now()
-    for former in Visit.objects.filter(connection=connection, left_at=None).select_for_update():
+    for former in Visit.objects.filter(connection=connection, left_at=None):
         if now - former.last_at < queue.SILENT:
             return None
         former.words = former.words or "fell silent without leaving"

@@ -213,10 +213,10 @@ def _note_trouble(kind: Connector, visit_id: UUID, message: Trouble) -> Reply:
 def _say_why(kind: Connector, visit_id: UUID) -> Reply:
     with transaction.atomic():
         visit = visits.find(visit_id, slug=kind.slug)
-        if visit.words or visit.left_at is not None:
-            return Said(words=visit.words or "The visit is over.")
-        visits.heard(visit_id, slug=kind.slug)
-        return NothingNow() if _is_worth_waiting(visit) else Said(words="There is nothing more to do.")
+        if visit.left_at is None and not visit.is_turned and _is_worth_waiting(visit):
+            visits.heard(visit_id, slug=kind.slug)
+            return NothingNow()
+        return Said(words=visit.words or "There is nothing more to do.")
 
 
 def _say_goodbye(kind: Connector, visit_id: UUID) -> Reply:

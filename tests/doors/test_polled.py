@@ -311,6 +311,17 @@ def test_who_asks_while_a_run_is_at_work_is_told_to_ask_again(
     assert runner.say("WhyNothing")["words"] == "There is nothing more to do."
 
 
+def test_an_errand_that_failed_does_not_end_the_visit(known: Connection, runner: Runner, at_work: list[bool]) -> None:
+    put(known)
+    runner.sign_in()
+    runner.ask()
+    runner.say("Brought", answer={"status": 500, "headers": {"code": "0x1", "words": "It could not be read."}})
+    assert runner.ask()["reply"] == "NothingNow"
+    assert runner.say("WhyNothing")["reply"] == "NothingNow"
+    at_work.clear()
+    assert runner.say("WhyNothing")["words"] == "It could not be read."
+
+
 def test_a_visit_is_not_kept_for_ever_by_work_that_asks_nothing(
     known: Connection, runner: Runner, at_work: list[bool]
 ) -> None:
