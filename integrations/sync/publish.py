@@ -31,12 +31,11 @@ from integrations.wire import rendering
 from integrations.wire.errors import ContractBroken, Refused
 from integrations.wire.message import Pending, Request, json_of
 from integrations.wire.sheets import BadSheet, Sheet, path_of
-from plumbing.slices import NotNow, after, check_time
+from plumbing.slices import LEASE, NotNow, after, check_time
 from tenants import audit
 from tenants.models import Tenant
 from tenants.scope import current_tenant_id
 
-LEASE = 180  # seconds
 IN_OTHER_HANDS = 5  # seconds until a run looks again whether nobody else publishes over this connection
 
 State = Publication.State
