@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.utils import timezone
 
 from integrations.connections.models import Connection
 from integrations.crosswalk.models import Apart, Identity, Link, Origin
-from plumbing.pages import write_page
+from plumbing.ids import new_id
+from plumbing.pages import write_columns, write_page
 from tenants.scope import current_tenant_id
 
 ONE_NAME = ("tenant_id", "connection_id", "object", "external_id")
@@ -46,26 +47,22 @@ def introduce(names: Collection[str], *, kind: str, at: Connection, object: str)
 
 def link(names: Mapping[str, UUID], *, at: Connection, object: str, how: Link.How) -> None:
     """Say that these identities have these names there. A name or an identity that is linked already stays so."""
-    now = timezone.now()
-    linked = Link.objects.filter(connection=at, object=object, identity__in=names.values())
-    taken = set(linked.values_list("identity_id", flat=True))
-    write_page(
-        [
-            Link(
-                tenant_id=current_tenant_id(),
-                identity_id=identity,
-                connection=at,
-                object=object,
-                external_id=name,
-                how=how,
-                made_at=now,
-            )
-            # In one order, so that two workers with the same names wait for each other and not in a circle.
-            for name, identity in sorted(names.items())
-            if identity not in taken
-        ],
-        unique=ONE_NAME,
-    )
+    # In one order, so that two workers with the same names wait for each other and not in a circle.
+    pairs = sorted(names.items())
+    same = {
+        "tenant_id": current_tenant_id(),
+        "connection_id": at.pk,
+        "object": object,
+        "how": how,
+        "made_at": timezone.now(),
+    }
+    columns: dict[str, list[Any]] = {
+        "id": [new_id() for _ in pairs],
+        "external_id": [name for name, _ in pairs],
+        "identity_id": [identity for _, identity in pairs],
+    }
+    if pairs:
+        write_columns(Link, columns, same=same, unique=ONE_NAME)
 
 
 def apart(identities: Collection[UUID], *, at: Connection, object: str) -> set[UUID]:

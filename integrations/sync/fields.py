@@ -14,11 +14,14 @@ from integrations.records.terms import digits
 
 def comparable(value: Any) -> Any:
     """The value with amounts as texts without idle zeros (12.50 → "12.5") and days and moments in ISO 8601."""
-    if isinstance(value, Decimal):
+    kind = value.__class__
+    if kind is str:
+        return value
+    if kind is Decimal:
         return digits(value)
-    if isinstance(value, Mapping):
+    if kind is dict:
         return {name: comparable(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
+    if kind is list or kind is tuple:
         return [comparable(each) for each in value]
     if isinstance(value, date):
         return value.isoformat()

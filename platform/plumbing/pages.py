@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
@@ -25,7 +26,8 @@ Columns = Mapping[str, Sequence[Any]]
 def write_page(rows: Sequence[models.Model], *, unique: Sequence[str] = (), update: Sequence[str] = ()) -> None:
     """Insert the rows; where one with the same `unique` columns stands already, set its `update` columns instead.
 
-    Columns are named as in the database. Without `update` a row that stands already is left as it is.
+    Columns are named as in the database. Without `update` a row that stands already, by these columns or by any others that
+    are unique, is left as it is.
     """
     if rows:
         fields = [field for field in rows[0]._meta.concrete_fields if not field.generated]
@@ -45,18 +47,8 @@ def write_columns(
     Every column that has no default in the database is to be there: no model's defaults are asked for.
     """
     same = same or {}
-    names = sql.SQL(", ").join(map(sql.Identifier, (*columns, *same)))
-    values = [_typed(model, name, sql.Identifier("page", name)) for name in columns]
-    values += [_typed(model, name, sql.Placeholder(name)) for name in same]
-    ask_page(
-        model,
-        "INSERT INTO {table} ({names}) SELECT {values} FROM {page} {on_conflict}",
-        columns,
-        {name: _text(value) for name, value in same.items()},
-        names=names,
-        values=sql.SQL(", ").join(values),
-        on_conflict=_on_conflict(unique, update),
-    )
+    statement = _insertion(model, tuple(columns), tuple(same), tuple(unique), tuple(update))
+    ask_page(model, statement, columns, {name: _text(value) for name, value in same.items()})
 
 
 def update_page(rows: Sequence[models.Model], *names: str) -> None:
@@ -65,38 +57,21 @@ def update_page(rows: Sequence[models.Model], *names: str) -> None:
         return
     model = type(rows[0])
     columns = _columns(rows, [model._meta.pk, *(model._meta.get_field(name) for name in names)])
-    key, *changed = columns
-    values = {name: _typed(model, name, sql.Identifier("page", name)) for name in columns}
-    changes = [sql.SQL("{} = {}").format(sql.Identifier(name), values[name]) for name in changed]
-    ask_page(
-        model,
-        "UPDATE {table} SET {changes} FROM {page} WHERE {table}.{key} = {value}",
-        columns,
-        changes=sql.SQL(", ").join(changes),
-        key=sql.Identifier(key),
-        value=values[key],
-    )
+    ask_page(model, _change(model, *columns), columns)
 
 
 def ask_page(
-    model: Model, statement: str, page: Columns, given: Mapping[str, Any] | None = None, **parts: sql.Composable
+    model: Model, statement: str, page: Columns, given: Mapping[str, Any] | None = None
 ) -> list[tuple[Any, ...]]:
     """Run a statement over `{table}` and `{page}`, whose columns are texts, and give the rows that it answers with.
 
-    `given` is what the statement's %(name)s stand for; `parts` are written into it.
+    `given` is what the statement's %(name)s stand for.
     """
     connection = _connection(model)
-    arrays = [sql.SQL("{}::text[]").format(sql.Placeholder(f"page.{name}", format="b")) for name in page]
-    rows = sql.SQL("unnest({}) AS page ({})")
-    composed = sql.SQL(statement).format(
-        table=sql.Identifier(model._meta.db_table),
-        page=rows.format(sql.SQL(", ").join(arrays), sql.SQL(", ").join(map(sql.Identifier, page))),
-        **parts,
-    )
     texts = {f"page.{name}": list(map(_text, column)) for name, column in page.items()}
     # A cursor of the driver's own: Django's would write the arrays into the text of the statement.
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(composed, {**texts, **(given or {})})
+        cursor.execute(_over(model, statement, tuple(page)), {**texts, **(given or {})})
         return [] if cursor.description is None else cursor.fetchall()
 
 
@@ -117,21 +92,52 @@ def _connection(model: Model) -> Any:
     return connection
 
 
-def _typed(model: Model, name: str, text: sql.Composable) -> sql.Composable:
+# Statements, written once a process for each set of columns: a name in one of them is ours, never a user's.
+
+
+@cache
+def _insertion(
+    model: Model, columns: tuple[str, ...], same: tuple[str, ...], unique: tuple[str, ...], update: tuple[str, ...]
+) -> str:
+    values = [_typed(model, name, f"page.{_quoted(name)}") for name in columns]
+    values += [_typed(model, name, f"%({name})s") for name in same]
+    statement = f"INSERT INTO {{table}} ({_names(columns + same)}) SELECT {', '.join(values)} FROM {{page}}"  # noqa: S608
+    if not unique:
+        return statement
+    if not update:
+        return f"{statement} ON CONFLICT DO NOTHING"
+    changes = ", ".join(f"{_quoted(name)} = EXCLUDED.{_quoted(name)}" for name in update)
+    return f"{statement} ON CONFLICT ({_names(unique)}) DO UPDATE SET {changes}"
+
+
+@cache
+def _change(model: Model, key: str, *columns: str) -> str:
+    values = {name: _typed(model, name, f"page.{_quoted(name)}") for name in (key, *columns)}
+    changes = ", ".join(f"{_quoted(name)} = {values[name]}" for name in columns)
+    return f"UPDATE {{table}} SET {changes} FROM {{page}} WHERE {{table}}.{_quoted(key)} = {values[key]}"  # noqa: S608
+
+
+@cache
+def _over(model: Model, statement: str, columns: tuple[str, ...]) -> str:
+    arrays = ", ".join(f"%(page.{name})b::text[]" for name in columns)
+    page = f"unnest({arrays}) AS page ({_names(columns)})"
+    return statement.replace("{table}", _quoted(model._meta.db_table)).replace("{page}", page)
+
+
+def _typed(model: Model, name: str, text: str) -> str:
     """A text as a value of that column."""
     field = next(field for field in model._meta.concrete_fields if field.column == name)
     # Without its length: a cast to varchar(300) would cut a longer text off, where storing it is an error.
     kind = str(field.rel_db_type(connections[router.db_for_write(model)])).partition("(")[0]
-    return sql.SQL("{}::{}").format(text, sql.SQL(kind))
+    return f"{text}::{kind}"
 
 
-def _on_conflict(unique: Sequence[str], update: Iterable[str]) -> sql.Composable:
-    if not unique:
-        return sql.SQL("")
-    target = sql.SQL(", ").join(map(sql.Identifier, unique))
-    changes = sql.SQL(", ").join([sql.SQL("{0} = EXCLUDED.{0}").format(sql.Identifier(column)) for column in update])
-    action = sql.SQL("UPDATE SET {}").format(changes) if update else sql.SQL("NOTHING")
-    return sql.SQL("ON CONFLICT ({}) DO {}").format(target, action)
+def _names(columns: Iterable[str]) -> str:
+    return ", ".join(map(_quoted, columns))
+
+
+def _quoted(name: str) -> str:
+    return sql.Identifier(name).as_string()
 
 
 # Fields whose Python value is what is stored; the others convert, and cost ten times as much.
