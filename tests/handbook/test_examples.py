@@ -39,6 +39,12 @@ def test_a_connector_can_be_written_as_it_is_told() -> None:
     assert run_examples(HANDBOOK / "add-a-connector.md") == 3
 
 
+def test_files_look_and_are_published_as_it_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    given = {"folder": tmp_path / "folder", "spool": tmp_path / "spool"}
+    assert run_examples(HANDBOOK / "files.md", **given) == 3
+
+
 @pytest.mark.parametrize("page", sorted(HANDBOOK.glob("*.md")), ids=lambda page: page.name)
 def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     root = HANDBOOK.parents[1]
