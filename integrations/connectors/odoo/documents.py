@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from integrations.canonical import Bill, CreditNote, Invoice, Line, PurchaseOrder, Ref, SalesOrder
+from integrations.canonical import Bill, CreditNote, Invoice, JournalLine, Line, PurchaseOrder, Ref, SalesOrder
 from integrations.wire.shape import F, LineEdit, Lines, Shape
 
 from .quirks import figure, id_of, marked_up, plain, ref
@@ -73,14 +73,14 @@ def put_commands(edits: Sequence[LineEdit]) -> list[list[Any]]:
     return commands
 
 
-def _dimension() -> F:
+def dimension() -> F:
     """The analytic account that takes the whole of a line; a line that is shared out among several tells none."""
 
     def read(raw: Payload) -> list[Payload]:
         shares = raw.get("analytic_distribution") or {}
         return [{"type": "custom", "value": {"external_id": id}} for id, share in shares.items() if share == 100]
 
-    def write(line: Line) -> Payload:
+    def write(line: Line | JournalLine) -> Payload:
         if len(line.dimensions) > 1:
             raise ValueError("a line has several dimensions, and one analytic account takes a line")
         return (
@@ -121,7 +121,7 @@ def _lines(theirs: str, *, quantity: str, taxes: str, own: Sequence[F]) -> tuple
             F("unit_price", "price_unit", read=figure),
             F("discount_percent", "discount", read=lambda value: figure(value) or None),
             _taxes(taxes),
-            _dimension(),
+            dimension(),
             F("net_amount", "price_subtotal", read=figure, write=None),
             F("gross_amount", "price_total", read=figure, write=None),
             *own,

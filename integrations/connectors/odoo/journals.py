@@ -9,13 +9,15 @@ from typing import Any
 from integrations.canonical import JournalEntry, JournalLine
 from integrations.wire.shape import F, Lines, Shape
 
-from .documents import CODED, NAMED, Spec, number_of, put_commands
+from .documents import CODED, NAMED, Spec, dimension, number_of, put_commands
 from .quirks import figure, id_of, ref
 from .shapes import ENTITY, Payload, refers
 
 _LINES: Spec = {
     "fields": {
-        **{name: {} for name in ("display_type", "name", "debit", "credit", "amount_currency")},
+        **{
+            name: {} for name in ("display_type", "name", "debit", "credit", "amount_currency", "analytic_distribution")
+        },
         "account_id": NAMED,
         "partner_id": NAMED,
         "currency_id": CODED,
@@ -93,6 +95,7 @@ JOURNAL_ENTRY = Shape(
                 _side("credit"),
                 _party("customer"),
                 _party("vendor"),
+                dimension(),
             ),
         ),
         F("status", "", read=_status, write=None, uses=("state",)),
