@@ -57,6 +57,46 @@ def uncovered(rules: Rules) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A field of the target that names a record there: which kind, and the value table that is asked first, if any."""
+
+    field: str
+    kind: str
+    table: str
+
+
+def references_asked(rules: Rules) -> list[Asked]:
+    """The references that are found by who is linked to whom: without such a link, records wait or are held."""
+    return list(_asked(rules.fields, Level(rules.kind_from, rules.kind_to)))
+
+
+def _asked(rules: Collection[Rule], level: Level) -> Iterator[Asked]:
+    for rule in rules:
+        if rule.each:
+            yield from _asked(rule.each, level.below(rule))
+            continue
+        target = level.place_to(rule.to)
+        named = target.members if is_list_of_references(target) and target.members else target
+        if named.type != "reference" or rule.source is None:
+            continue
+        source = level.place_from(rule.source)
+        kind = (source.members or source).refers_to or named.refers_to
+        # Which kind an open reference means is known only when a record comes, and a line's document is asked for itself.
+        if kind in KINDS:
+            field = f"{level.target}[].{rule.to}" if level.target else rule.to
+            yield Asked(field, str(kind), str(literal(rule.table)) if rule.table else "")
+
+
+def fields_set(rules: Rules) -> list[tuple[str, str]]:
+    """What the rules speak of: (field, "") for a field of the record, (list, field) for one of the members of a list."""
+    found = []
+    for rule in rules.fields:
+        head = str(parse(rule.to).steps[0])
+        found += [(head, str(parse(each.to).steps[0])) for each in rule.each] or [(head, "")]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
 class Level:
     """Where rules stand: at a record, or at the members of a list of the source (`source`) and the target (`target`)."""
 

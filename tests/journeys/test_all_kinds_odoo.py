@@ -98,9 +98,10 @@ def test_documents_of_every_kind_that_both_have_tie_out_to_the_cent(here: Compan
     )  # fmt: skip
     here.hand("Estimate", DocNumber="E-2", CustomerRef=alder, TxnDate="2026-09-02", Line=[here.sold("80")])
     bill = here.bill("F-1", "33", birch, Line=[here.bought("33")])
+    garden = {"value": here.hand("Class", Name="Garden")["Id"]}
     here.hand(
         "JournalEntry", DocNumber="J-1", TxnDate="2026-09-30",
-        Line=[posting("5.55", "Debit", here.account("Office Expenses")), posting("5.55", "Credit", here.account("Checking"))],
+        Line=[posting("5.55", "Debit", here.account("Office Expenses"), ClassRef=garden), posting("5.55", "Credit", here.account("Checking"))],
     )  # fmt: skip
     here.hand(
         "Payment", CustomerRef=alder, TotalAmt=Decimal("100.10"), TxnDate="2026-09-20", PaymentRefNum="W-77",
@@ -111,7 +112,7 @@ def test_documents_of_every_kind_that_both_have_tie_out_to_the_cent(here: Compan
         CheckPayment={"BankAccountRef": here.account("Checking")}, Line=[settling("33", "Bill", bill["Id"])],
     )  # fmt: skip
 
-    move.green(*LISTS)
+    move.green(*LISTS, "classes")
     runs = move.run(
         "sales_orders", "invoices", "credit_notes", "bills", "journal_entries", "payments", "bill_payments"
     )  # fmt: skip
@@ -127,6 +128,9 @@ def test_documents_of_every_kind_that_both_have_tie_out_to_the_cent(here: Compan
     }
     assert moves(odoo, "out_invoice")["1001"]["amount_residual"] == 0
     assert moves(odoo, "in_invoice")["F-1"]["amount_residual"] == 0
+    (analytic,) = odoo.documents("account.analytic.account", [["name", "=", "Garden"]], ["id"])
+    (debited,) = odoo.documents("account.move.line", [["move_id.ref", "=", "J-1"], ["debit", ">", 0]])
+    assert debited["analytic_distribution"] == {str(analytic["id"]): 100}
 
 
 def test_tax_that_odoo_rounds_by_the_line_is_held_with_both_figures_and_posted_by_nobody(
@@ -161,6 +165,65 @@ def test_a_tax_that_nobody_named_holds_the_invoice_and_is_never_invented(here: C
     enter("sales_taxes_in_odoo", NON="")
     move.green("invoices")
     assert moves(odoo, "out_invoice")["1001"]["state"] == "posted"
+
+
+def stocked(here: Company, amount: str, quantity: int, **more: Any) -> dict[str, Any]:
+    """A line of a purchase, of an item."""
+    kind = "ItemBasedExpenseLineDetail"
+    inner = {"ItemRef": here.item("Paper"), "Qty": quantity, "UnitPrice": Decimal(amount) / quantity}
+    return {"Amount": Decimal(amount), "DetailType": kind, kind: inner, **more}
+
+
+def test_a_bill_bills_the_lines_of_its_order_and_a_class_is_an_analytic_account(
+    here: Company, move: Move, odoo: Odoo
+) -> None:
+    garden = {"value": here.hand("Class", Name="Garden")["Id"]}
+    here.hand(
+        "Item", Name="Paper", Type="NonInventory", IncomeAccountRef=here.account("Sales"),
+        ExpenseAccountRef=here.account("Office Expenses"),
+    )  # fmt: skip
+    birch = here.supplier("Birch Paper")
+    order = here.hand(
+        "PurchaseOrder", DocNumber="PO-7", VendorRef=birch, TxnDate="2026-09-03",
+        Line=[stocked(here, "30", 3), stocked(here, "8", 2)],
+    )  # fmt: skip
+    second = {"TxnId": order["Id"], "TxnType": "PurchaseOrder", "TxnLineId": order["Line"][1]["Id"]}
+    line = stocked(here, "8", 2, LinkedTxn=[second])
+    line["ItemBasedExpenseLineDetail"]["ClassRef"] = garden
+    here.bill("F-1", "8", birch, Line=[line])
+
+    move.green("accounts", "classes", "vendors", "items", "purchase_orders")
+    run = move.run("bills")["bills"]
+
+    assert proven(run) == {"USD": Decimal(8)}
+    (made,) = odoo.documents("purchase.order")
+    lines = {
+        each["product_qty"]: each for each in odoo.documents("purchase.order.line", [["order_id", "=", made["id"]]])
+    }
+    assert (lines[3]["qty_invoiced"], lines[2]["qty_invoiced"]) == (0, 2)
+    (analytic,) = odoo.documents("account.analytic.account", [["name", "=", "Garden"]], ["id"])
+    bill = moves(odoo, "in_invoice")["F-1"]
+    (billed,) = odoo.documents("account.move.line", [["move_id", "=", bill["id"]], ["display_type", "=", "product"]])
+    assert billed["analytic_distribution"] == {str(analytic["id"]): 100}
+
+
+def test_one_payment_for_three_invoices_of_which_one_in_part_arrives_to_the_cent(
+    here: Company, move: Move, odoo: Odoo
+) -> None:
+    alder = here.customer("Alder & Sons")
+    owed = {n: here.invoice(n, a, alder)["Id"] for n, a in {"1": "120.01", "2": "79.99", "3": "100"}.items()}
+    parts = {"1": "120.01", "2": "79.99", "3": "50.33"}
+    here.hand(
+        "Payment", CustomerRef=alder, TotalAmt=Decimal("250.33"), TxnDate="2026-09-20",
+        Line=[settling(amount, "Invoice", owed[number]) for number, amount in parts.items()],
+    )  # fmt: skip
+
+    assert move.run(*LISTS, "payments")["payments"].colour == "amber"
+    runs = move.run("invoices", "payments")
+
+    assert proven(runs["payments"]) == {"USD": Decimal("250.33")}
+    left = {number: each["amount_residual"] for number, each in moves(odoo, "out_invoice").items()}
+    assert left == {"1": 0, "2": 0, "3": Decimal("49.67")}
 
 
 @pytest.fixture

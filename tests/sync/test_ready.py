@@ -1,0 +1,104 @@
+"""Before its first run a flow says what is missing: shipped templates between two connections that nobody has used yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from integrations.connections.models import Connection
+from integrations.mapping.models import Template, ValueTable
+from integrations.mapping.services import save_mapping
+from integrations.mapping.template import shipped_templates
+from integrations.sync.models import Flow
+from integrations.sync.ready import gaps
+from integrations.sync.setup import set_up
+from tenants.models import Tenant
+
+pytestmark = pytest.mark.django_db
+
+BETWEEN_LEDGERS = [
+    template.slug
+    for template in shipped_templates()
+    if {template.source, template.target} <= {"quickbooks_online", "odoo"}
+]
+
+
+def ready_made(slug: str, **settings: str) -> dict[str, Flow]:
+    """The flows of a shipped template between two connections, every question answered."""
+    template = Template.objects.get(slug=slug, version=1)
+    ends = [
+        Connection.objects.create(
+            name=f"{name} ({each})", connector=each, environment="production", settings={"home_currency": home}
+        )
+        for name, each, home in (
+            ("Here", template.source, settings.get("here", "GBP")),
+            ("There", template.target, settings.get("there", "GBP")),
+        )
+    ]
+    asked = [each["name"] for each in template.body["questions"] if each["answer"] == "record"]
+    made = set_up(template, source=ends[0], target=ends[1], answers=dict.fromkeys(asked, "1"), by=None)
+    return {flow.mapping.template_flow: flow for flow in made}
+
+
+def told(flow: Flow) -> list[str]:
+    return [str(gap) for gap in gaps(flow)]
+
+
+@pytest.mark.parametrize("slug", BETWEEN_LEDGERS)
+def test_nothing_is_missing_in_what_is_shipped(tenant: Tenant, slug: str) -> None:
+    assert {name: told(flow) for name, flow in ready_made(slug).items() if told(flow)} == {}
+
+
+def test_a_reference_that_no_flow_brings_is_named(tenant: Tenant) -> None:
+    flows = ready_made("quickbooks_online_to_quickbooks_online")
+    Flow.objects.filter(pk=flows["customers"].pk).update(enabled=False)
+
+    (gap,) = gaps(flows["invoices"])
+
+    assert gap.field == "customer"
+    assert "no flow brings any customer from Here" in gap.message
+    assert "wait for ever" in gap.message
+
+
+def test_a_value_table_that_is_gone_is_named(tenant: Tenant) -> None:
+    flows = ready_made("quickbooks_online_to_odoo")
+    ValueTable.objects.filter(name="sales_taxes_in_odoo").delete()
+
+    assert told(flows["invoices"]) == ["lines[].tax_rate: there is no value table 'sales_taxes_in_odoo'. Add it."]
+
+
+def test_a_field_for_which_the_target_has_no_place_is_named(tenant: Tenant) -> None:
+    flows = ready_made("quickbooks_online_to_odoo")
+    mapping = flows["invoices"].mapping
+    mapping.changes = {"put": [{"to": "memo", "from": "memo"}, {"to": "lines[].service_on", "from": "service_on"}]}
+    save_mapping(mapping, by=None)
+
+    assert {gap.message for gap in gaps(flows["invoices"])} == {
+        "There (odoo) has no place for memo in its Invoice.",
+        "There (odoo) has no place for lines[].service_on in its Invoice.",
+    }
+
+
+def test_books_in_different_currencies_are_named(tenant: Tenant) -> None:
+    flows = ready_made("quickbooks_online_to_quickbooks_online", there="USD")
+
+    (gap,) = gaps(flows["bills"])
+
+    assert gap.message == "Here (quickbooks_online) keeps its books in GBP and There (quickbooks_online) in USD."
+    assert gaps(flows["customers"]) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"target_object": "nonsense"}, "has no nonsense"),
+        ({"target_object": "tax_rate"}, "does not let anybody create tax_rate"),
+    ],
+)
+def test_what_the_target_cannot_do_is_named(tenant: Tenant, changes: dict[str, Any], words: str) -> None:
+    flow = ready_made("quickbooks_online_to_odoo")["customers"]
+    for name, value in changes.items():
+        setattr(flow, name, value)
+
+    assert any(words in line for line in told(flow))
