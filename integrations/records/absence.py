@@ -22,9 +22,8 @@ from integrations.records.keep import Kept, keep
 from integrations.records.models import Issue, Record, Sighting, Stream
 from integrations.wire.message import Pending
 from integrations.wire.stream import FETCHED, Gone, Page
-from plumbing.slices import after, check_time
+from plumbing.slices import LEASE, after, check_time
 
-LEASE = 180  # seconds
 MANY, SHARE = 20, 5  # more than so many, and more than a fifth of all, is a mass disappearance
 
 

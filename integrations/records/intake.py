@@ -21,9 +21,7 @@ from integrations.records.keep import Kept, keep
 from integrations.records.models import Sighting, Stream
 from integrations.wire.message import Pending
 from integrations.wire.stream import Cursor, Page
-from plumbing.slices import after, check_time
-
-LEASE = 180  # seconds
+from plumbing.slices import LEASE, after, check_time
 
 
 def freshen(

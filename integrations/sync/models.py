@@ -63,6 +63,7 @@ class Run(TenantOwned, Leased):
         CANCELLED = "cancelled", "cancelled"
 
     OPEN = (State.QUEUED, State.RUNNING, State.STOPPED)
+    ENDED = (State.DONE, State.FAILED, State.CANCELLED)
 
     class Colour(models.TextChoices):
         NONE = "", "not known yet"
@@ -137,6 +138,9 @@ class Item(TenantOwned):
         PREVIEWED = "previewed", "would be done"
 
     OPEN = (State.PLANNED, State.APPLYING, State.WAITING, State.HELD)
+
+    # A reason: the vendor refused its batch as a whole, so it goes alone and cannot stop the others.
+    ALONE = "alone"
 
     class Operation(models.TextChoices):
         CREATE = "create", "create"

@@ -31,10 +31,9 @@ from integrations.sync.models import Flow, Item, Run
 from integrations.wire.message import Pending
 from integrations.wire.stream import FETCHED
 from integrations.wire.stream import Stream as Facts
-from plumbing.slices import after, check_time
+from plumbing.slices import LEASE, after, check_time
 
 PAGE = 500
-LEASE = 180  # seconds
 SHOWN = 50  # differences that are listed one by one
 COUNTS = ("source_count", "target_count", "differing", "differences")
 SO_FAR = "so_far"  # where a run stands while it is being added up

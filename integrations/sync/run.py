@@ -13,8 +13,20 @@ from datetime import datetime
 from django.db import OperationalError
 
 from integrations.records.intake import freshen
-from integrations.sync import calls, feed, pick_up, plan, publish, reconcile, settle, stages
-from integrations.sync.calls import Unfit
+from integrations.sync import (
+    calls,
+    compose,
+    feed,
+    lookups,
+    pick_up,
+    plan,
+    publish,
+    reconcile,
+    settle,
+    stages,
+    unsettled,
+)
+from integrations.sync.compose import Unfit
 from integrations.sync.models import Call, Run
 from integrations.sync.stages import Done, Later
 from integrations.wire.errors import VendorError
@@ -74,10 +86,10 @@ def plan_changes(run: Run, until: datetime) -> None:
 def apply(run: Run, until: datetime) -> None:
     """Send what is planned, a batch a call; what an earlier worker left half done comes first."""
     stages.enter(run, "applying")
-    while call := calls.left_behind(run) or next_call(run):
+    while call := unsettled.left_behind(run) or next_call(run):
         check_time(until)
         conclude(run, call)
-    calls.wait_for_answers(run)
+    unsettled.wait_for_answers(run)
 
 
 def decide_again(run: Run, until: datetime) -> bool:
@@ -96,14 +108,14 @@ def next_call(run: Run) -> Call | None:
     """The next call to make: first the next step of what is half done, then the next batch of the plan."""
     while True:
         try:
-            if calls.many_wait(run):
+            if unsettled.many_wait(run):
                 return None
-            if call := calls.next_step(run):
+            if call := compose.next_step(run):
                 return call
-            items = calls.next_items(run)
+            items = compose.next_items(run)
             if not items:
                 return None
-            if call := calls.prepare(run, items):
+            if call := compose.prepare(run, items):
                 return call
         except Unfit as unfit:
             settle.hold_unfit(run, unfit.item, unfit.error)
@@ -119,7 +131,7 @@ def conclude(run: Run, call: Call) -> None:
         case Call.State.SENT:
             calls.pick_up(run, call)
         case Call.State.LOST:
-            if answer := calls.look_up(run, call):
+            if answer := lookups.look_up(run, call):
                 settle.settle_lost(run, call, answer)
     if call.state == Call.State.ANSWERED:
         settle.settle(run, call)

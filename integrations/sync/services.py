@@ -112,7 +112,7 @@ def retry(item: Item, *, by: Any) -> None:
     """Let the next run decide a held record again, or finish it where it was begun at the target already."""
     held = Item.objects.filter(pk=item.pk, state=Item.State.HELD)
     if held.exists() and calls.revive(item):
-        held.update(state=Item.State.APPLYING, reason=calls.ALONE)
+        held.update(state=Item.State.APPLYING, reason=Item.ALONE)
     else:
         held.update(state=Item.State.WAITING, reason="retried")
     audit.record("record.retried", subject=item.record, actor=by, data={"flow": str(item.flow_id)})

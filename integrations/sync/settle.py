@@ -24,6 +24,7 @@ from integrations.records import issues
 from integrations.records.keep import keep
 from integrations.records.models import Issue, Record, Stream
 from integrations.sync import both_ways, calls, origins
+from integrations.sync.envelope import answer_of, facts_of, intents_of, writes_of
 from integrations.sync.fields import comparable, store
 from integrations.sync.lines import Pair, link_lines
 from integrations.sync.models import Call, Intent, Item, Run
@@ -42,12 +43,12 @@ def settle(run: Run, call: Call) -> None:
     acted, the call is lost. Records of a batch that was refused as a whole go again one by one.
     """
     flow = call.run.flow
-    intents = calls.intents_of(call)
-    writes = calls.writes_of(flow, intents)
+    intents = intents_of(call)
+    writes = writes_of(flow, intents)
     try:
         with line.heard(flow.target):
             outcomes = connector(flow.target.connector).dialect.outcomes(
-                calls.facts_of(flow), writes, calls.answer_of(call), site_of(flow.target), call.step
+                facts_of(flow), writes, answer_of(call), site_of(flow.target), call.step
             )
             _all_clear(outcomes)
     except VendorError as error:
@@ -75,16 +76,16 @@ def _all_clear(outcomes: Sequence[Outcome]) -> None:
 def settle_lost(run: Run, call: Call, answer: Answer) -> None:
     """Conclude from a look-up what became of a lost call; one of which nothing is there may go again as it was."""
     flow = call.run.flow
-    intents = calls.intents_of(call)
-    writes = calls.writes_of(flow, intents)
-    dialect, facts = connector(flow.target.connector).dialect, calls.facts_of(flow)
+    intents = intents_of(call)
+    writes = writes_of(flow, intents)
+    dialect, facts = connector(flow.target.connector).dialect, facts_of(flow)
     with line.heard(flow.target):
         found = dialect.found(facts, writes, answer, site_of(flow.target))
     if any(found):
         conclude(run, call, intents, found)
         return
     calls.back_to_prepared(run, call, "a look-up shows that the vendor did nothing of it")
-    if call.run.state in calls.ENDED:
+    if call.run.state in Run.ENDED:
         with transaction.atomic():
             calls.withdraw(call.run)
 
@@ -147,10 +148,10 @@ class _Batch:
                 self.issues.append(_refusal(self.run, intent.item, error))
                 self.counts["held"] += 1
             case None:
-                self._goes_again(intent, calls.ALONE if self.apart else "", "")
+                self._goes_again(intent, Item.ALONE if self.apart else "", "")
 
     def _done(self, intent: Intent, outcome: Done) -> None:
-        dialect, facts = connector(self.run.flow.target.connector).dialect, calls.facts_of(self.run.flow)
+        dialect, facts = connector(self.run.flow.target.connector).dialect, facts_of(self.run.flow)
         self.done.append((intent, outcome))
         intent.item.target_id = outcome.external_id
         if intent.step < dialect.steps(facts, cast(Operation, intent.operation)):
@@ -195,7 +196,7 @@ class _Batch:
 
     def _keep(self) -> dict[str, Canonical]:
         """What the target said in its answers is what it holds now: so that its echo is no news."""
-        facts, stream = calls.facts_of(self.run.flow), self._stream()
+        facts, stream = facts_of(self.run.flow), self._stream()
         raws = [outcome.raw for _, outcome in self.done if outcome.raw]
         gone = [
             Gone(external_id=outcome.external_id, how="voided" if intent.operation == "void" else "deleted")

@@ -15,16 +15,15 @@ from integrations.crosswalk.models import Link
 from integrations.records import issues
 from integrations.records.keep import Kept
 from integrations.records.models import Issue
-from integrations.sync import calls
+from integrations.sync import calls, unsettled
 from integrations.sync.brakes import unusual
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.reconcile import Totals
 from integrations.wire.errors import ConsentLost, OutOfLimits, TryLater, VendorError
-from plumbing.slices import NotNow, after
+from plumbing.slices import LEASE, NotNow, after
 from tenants import audit
 
-LEASE = 180  # seconds
 TURN = 2  # seconds until a run that waits for another looks again
 FIRST_WAIT, LONGEST_WAIT = 2, 600  # seconds between tries while a vendor cannot answer
 
@@ -64,7 +63,7 @@ def begin(run: Run) -> bool:
             run.position = 0 if run.full else run.flow.position
             audit.record("run.started", subject=run, data={"flow": str(run.flow_id), "by": run.started_by})
         if run.woken_at is not None:
-            calls.look_at_once(run)
+            unsettled.look_at_once(run)
         run.state, run.words, run.woken_at = Run.State.RUNNING, "", None
         run.save(update_fields=("state", "words", "started_at", "position", "woken_at"))
     return True

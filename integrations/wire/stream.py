@@ -84,12 +84,13 @@ class Stream:
     """One kind of record at a vendor, and what can be done with it. Only the name may stand without its keyword.
 
     `name` is unique in the connector. `kind` is the canonical kind; left out, it is the name. `batch` is how many
-    writes fit into one call, `fetch_batch` how many ids into one direct read, `page_size` how many records are asked
-    for. `settle_seconds` is the longest request time plus search lag, after which "not there" may be concluded.
-    `overlap_seconds` is how far before the vendor's clock the next sweep begins. `full_list`: a full sweep lists
-    everything, so absence means something. `total` takes a document's total straight from the raw payload, by other
-    code than the shape: it proves that both ends agree. `path`, `at` (dotted place of the records in an answer) and
-    `since` serve table-driven dialects; `facts` holds what only the connector's own dialect knows.
+    writes fit into one call, `batches` for which operations it is another number; `fetch_batch` how many ids into one
+    direct read, `page_size` how many records are asked for. `settle_seconds` is the longest request time plus search
+    lag, after which "not there" may be concluded. `overlap_seconds` is how far before the vendor's clock the next sweep
+    begins. `full_list`: a full sweep lists everything, so absence means something. `total` takes a document's total
+    straight from the raw payload, by other code than the shape: it proves that both ends agree. `path`, `at` (dotted
+    place of the records in an answer) and `since` serve table-driven dialects; `facts` holds what only the connector's
+    own dialect knows.
     """
 
     name: str
@@ -99,6 +100,7 @@ class Stream:
     reads: bool = field(default=True, kw_only=True)
     writes: frozenset[Operation] = field(default=frozenset(), kw_only=True)
     batch: int = field(default=1, kw_only=True)
+    batches: Mapping[Operation, int] = field(default_factory=dict, kw_only=True)
     fetch_batch: int = field(default=1, kw_only=True)
     page_size: int = field(default=100, kw_only=True)
     settle_seconds: int = field(default=300, kw_only=True)
@@ -115,3 +117,7 @@ class Stream:
             object.__setattr__(self, "kind", self.name)
         if not self.label:
             object.__setattr__(self, "label", self.name.replace("_", " ").capitalize())
+
+    def batch_of(self, operation: Operation) -> int:
+        """How many writes of this operation fit into one call."""
+        return self.batches.get(operation, self.batch)

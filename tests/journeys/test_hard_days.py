@@ -272,20 +272,20 @@ def test_an_invoice_that_was_deleted_in_quickbooks_is_not_made_again_and_is_no_g
 def test_an_invoice_that_was_edited_between_our_reading_and_our_writing_keeps_both_changes(
     ready: Flow, exchange: Path, quickbooks: QuickBooksOnline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from integrations.sync import calls
+    from integrations.sync import compose
 
     run_one(ready)
     realm = ready.target.settings["realmId"]
     theirs = next(each for each in quickbooks.documents("Invoice", realm) if each["DocNumber"] == "1002")
     put(exchange, row("1001"), row("1002", quantity=7), row("1003", quantity=4))
-    real = calls.prepare
+    real = compose.prepare
 
     def meanwhile(*args: object) -> object:
         monkeypatch.undo()
         quickbooks.change("Invoice", theirs["Id"], {"CustomerMemo": {"value": "Thank you"}}, realm)
         return real(*args)
 
-    monkeypatch.setattr(calls, "prepare", meanwhile)
+    monkeypatch.setattr(compose, "prepare", meanwhile)
     run = run_one(ready)
 
     assert run.colour == "green"

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from integrations.connections.models import Connection
 from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
-from integrations.sync import calls, settle
+from integrations.sync import calls, compose, settle
 from integrations.sync.models import Call, Flow, Intent, Item, Run
 from integrations.sync.services import AlreadyRunning, start_run
 from integrations.sync.stages import Done, Later
@@ -70,8 +70,8 @@ def test_a_reply_lost_before_the_write_is_sent_again_with_the_same_request(
 
 
 POINTS = [
-    pytest.param(calls, "prepare", False, id="before-the-intents-are-committed"),
-    pytest.param(calls, "prepare", True, id="after-the-intents-are-committed"),
+    pytest.param(compose, "prepare", False, id="before-the-intents-are-committed"),
+    pytest.param(compose, "prepare", True, id="after-the-intents-are-committed"),
     pytest.param(calls.line, "send", False, id="just-before-the-call"),
     pytest.param(calls, "keep_answer", False, id="after-the-vendor-committed"),
     pytest.param(calls, "keep_answer", True, id="after-the-answer-was-kept"),
@@ -107,18 +107,18 @@ def test_a_worker_that_slept_past_its_lease_sends_nothing_when_it_wakes(
     ready: Flow, quickbooks: QuickBooksOnline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = start_run(ready, by="test")
-    real = calls.prepare
+    real = compose.prepare
 
     def overtaken(run: Run, items: list[Item]) -> Call | None:
         call = real(run, items)
         with monkeypatch.context() as patch:
-            patch.setattr(calls, "prepare", real)
+            patch.setattr(compose, "prepare", real)
             let_leases_lapse()
             assert go_on(Run(pk=run.pk, tenant_id=run.tenant_id)) == Done("green")
         return call
 
     with monkeypatch.context() as patch:
-        patch.setattr(calls, "prepare", overtaken)
+        patch.setattr(compose, "prepare", overtaken)
         outcome = go_on(run)
 
     assert isinstance(outcome, Later)
@@ -173,16 +173,16 @@ def test_two_flows_into_one_target_do_not_bring_a_sale_twice(
     ready: Flow, twin: Flow, quickbooks: QuickBooksOnline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = start_run(ready, by="test"), start_run(twin, by="test")
-    real = calls.prepare
+    real = compose.prepare
 
     def interleaved(run: Run, items: list[Item]) -> Call | None:
         with monkeypatch.context() as patch:
-            patch.setattr(calls, "prepare", real)
+            patch.setattr(compose, "prepare", real)
             go_on(second)
         return real(run, items)
 
     with monkeypatch.context() as patch:
-        patch.setattr(calls, "prepare", interleaved)
+        patch.setattr(compose, "prepare", interleaved)
         go_on(first)
     for flow in (ready, twin):
         run_one(flow)

@@ -13,7 +13,7 @@ from integrations.crosswalk.models import Link
 from integrations.mapping.services import save_mapping
 from integrations.records.intake import freshen
 from integrations.records.models import Record, Stream
-from integrations.sync import calls
+from integrations.sync import compose
 from integrations.sync.models import Call, Flow, Item, Run
 from integrations.sync.services import approve_run, cancel_run, retry, save_flow, start_run
 from integrations.sync.stages import Done, Later
@@ -217,16 +217,16 @@ def test_a_change_there_that_is_read_after_we_planned_is_not_overwritten(
     flow = bring("customer")
     run_one(flow)
     shop.put("customer", "1", phone="2")
-    real = calls.prepare
+    real = compose.prepare
 
     def meanwhile(run: Run, items: list[Item]) -> Call | None:
-        monkeypatch.setattr(calls, "prepare", real)
+        monkeypatch.setattr(compose, "prepare", real)
         books.put("customer", "100", phone="3")
         now = timezone.now()
         freshen(flow.target, "customer", since=now, until=now + timedelta(minutes=1))  # for another flow
         return real(run, items)
 
-    monkeypatch.setattr(calls, "prepare", meanwhile)
+    monkeypatch.setattr(compose, "prepare", meanwhile)
 
     assert run_one(flow).colour == "amber"
     assert books.rows["customer"]["100"]["phone"] == "3"

@@ -17,7 +17,7 @@ from django.utils import timezone
 from integrations.connections.models import Connection
 from integrations.connections.services import pause, resume, save_connection
 from integrations.connections.services import test as try_out
-from integrations.sync import calls, due, plan, settle
+from integrations.sync import calls, compose, due, plan, settle
 from integrations.sync.models import Call, Flow, Intent, Item, Run
 from integrations.sync.services import cancel_run, retry, start_run
 from integrations.sync.stages import Done, Later
@@ -203,6 +203,27 @@ def test_a_connection_that_is_paused_by_a_person_sends_nothing_from_the_next_cal
     assert len(made(books)) == 12
 
 
+def test_what_a_vendor_voids_one_a_call_goes_one_a_call_from_the_start(
+    shop: Toy, books: Toy, bring: Bring, connectors: dict[str, Any]
+) -> None:
+    plain = STREAMS["customer"]
+    connectors["books"] = toy(
+        "books", customer=Stream("customer", shape=plain.shape, writes=WRITES, batch=5, batches={"void": 1})
+    )
+    customers(shop, 6)
+    flow = bring("customer", policy={"source_gone": "void", "brakes": {"voids_at_least": 100}})
+    run_one(flow)
+    shop.gone["customer"] = [{"external_id": f"{each:03}", "how": "deleted"} for each in range(3)]
+    books.asked.clear()
+
+    assert run_one(flow).colour == "green"
+
+    assert books.asked.count("POST /customer/write") == 3
+    with transaction.atomic():
+        assert Intent.objects.filter(operation="void", state=Intent.State.DONE).count() == 3
+        assert not Intent.objects.filter(state=Intent.State.DROPPED).exists()
+
+
 def in_two_steps(connectors: dict[str, Any]) -> None:
     """From now on the books make a customer in two calls."""
     plain = STREAMS["customer"]
@@ -334,7 +355,7 @@ def test_what_a_cancelled_run_had_prepared_is_decided_anew(
     shop.put("customer", "1", name="Wrong")
     flow = bring("customer")
     run = start_run(flow, by="test")
-    with dies(monkeypatch, calls, "prepare", after=True):
+    with dies(monkeypatch, compose, "prepare", after=True):
         go_on(run)
     let_leases_lapse()
     cancel_run(run, by=None)
