@@ -34,7 +34,7 @@ _DELETES: frozenset[Operation] = _KEEPS | {"delete"}
 _VOIDS: frozenset[Operation] = _DELETES | {"void"}
 _WHOLE: Mapping[str, Any] = {"page_size": 1000, "fetch_batch": 100, "full_list": True}
 _VOID_BY_UPDATE = {"operation": "update", "include": "void"}
-_BATCHED: Mapping[str, Any] = {"batch": 30, "settle_seconds": 300}
+_BATCHED: Mapping[str, Any] = {"batch": 30, "batches": {"void": 1}, "settle_seconds": 300}
 
 
 def _list(
