@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -20,6 +21,8 @@ from integrations.wire.connector import Company
 from integrations.wire.errors import TryLater, VendorError
 from integrations.wire.message import Pending, unpack_answer
 from tenants import audit
+
+STILL_PROVES = timedelta(days=1)  # an answer that was asked for earlier says nothing of today
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +76,7 @@ def test(connection: Connection, *, by: Any) -> Company:
     Raises VendorError.
     """
     kind, site = connector(connection.connector), site_of(connection)
-    answer = line.send(connection, kind.dialect.whoami(site))
+    answer = line.send(connection, kind.dialect.whoami(site), not_before=timezone.now() - STILL_PROVES)
     if isinstance(answer, Pending):
         raise TryLater(
             sent=True,

@@ -202,6 +202,17 @@ def test_a_second_visitor_has_to_wait_until_the_first_was_silent_for_a_minute(
     assert runner.carry_out({"method": "GET", "path": "customer"})["reply"] == "Turned", "the first one is over"
 
 
+def test_an_answer_that_takes_long_is_taken_where_nobody_else_came(
+    counter_connection: Connection, runner: Runner
+) -> None:
+    put(counter_connection)
+    runner.sign_in()
+    request = runner.ask()["request"]
+    silence(600)
+    assert runner.carry_out(request)["reply"] == "GoOn"
+    assert isinstance(line.send(counter_connection, QUESTION), Answer)
+
+
 def test_who_leaves_without_an_answer_has_lost_it(counter_connection: Connection, runner: Runner) -> None:
     put(counter_connection)
     runner.sign_in()
@@ -309,6 +320,18 @@ def test_who_asks_while_a_run_is_at_work_is_told_to_ask_again(
     at_work.clear()
     assert runner.ask()["reply"] == "NothingMore"
     assert runner.say("WhyNothing")["words"] == "There is nothing more to do."
+
+
+def test_no_transaction_is_open_while_somebody_waits(
+    known: Connection, runner: Runner, at_work: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_ones: list[bool] = []
+    monkeypatch.setattr(
+        "integrations.sync.polled.time.sleep", lambda seconds: open_ones.append(database.in_atomic_block)
+    )
+    runner.sign_in()
+    runner.ask()
+    assert set(open_ones) == {False}
 
 
 def test_an_errand_that_failed_does_not_end_the_visit(known: Connection, runner: Runner, at_work: list[bool]) -> None:
