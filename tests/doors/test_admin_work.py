@@ -203,6 +203,16 @@ def test_a_changed_rule_makes_a_new_edition(ours: World, visit: Visit) -> None:
     assert "from the shop" in page
 
 
+def test_what_is_missing_before_a_mapping_can_run_is_told_on_its_page(ours: World, visit: Visit) -> None:
+    rule = {"to": "lines[].tax_rate", "from": "tax_rate", "table": "tax_codes"}
+    visit("admin").post(url_of(ours[Mapping]), _mapping(json.dumps({"put": [rule]})))
+
+    page = text(visit("auditor").get(url_of(ours[Mapping])))
+
+    assert "Missing before it can run well" in page
+    assert "there is no value table" in page
+
+
 def test_the_rules_of_an_earlier_edition_are_shown_with_what_changed_since_and_hold_again(
     ours: World, visit: Visit
 ) -> None:

@@ -31,6 +31,7 @@ from integrations.mapping.services import (
 )
 from integrations.mapping.values import shown
 from integrations.sync.models import Flow
+from integrations.sync.ready import gaps
 from tenants import audit
 
 EDITIONS = 20
@@ -123,6 +124,7 @@ class MappingPages(TenantPages):
         except ValidationError as refused:
             effective, trouble = [], "; ".join(refused.messages)
         newer = offered(mapping) if not trouble else None
+        flow = Flow.objects.select_related("source", "target", "mapping").filter(mapping=mapping).first()
         return {
             "facts": [
                 ("Template", to_page(mapping.template)),
@@ -133,6 +135,7 @@ class MappingPages(TenantPages):
             "panel_template": "tieout/mapping.html",
             "effective": effective,
             "trouble": trouble,
+            "gaps": gaps(flow) if flow and not trouble else [],
             "newer": newer,
             "whole": whole_difference(mapping.template, newer[0]) if newer and mapping.template else [],
             "take_url": self.url("take", mapping) if newer and self.has_change_permission(request, mapping) else "",
