@@ -20,6 +20,7 @@ from .booking import booked, net_of
 from .faults import refused
 from .loading import Sheet, sheet_for_new, sheet_for_old
 from .payments import refusal_of
+from .reversal import sheet_of
 
 Values = dict[str, Any]
 
@@ -40,6 +41,14 @@ def new_sheet(stream: Stream, write: Write, site: Site) -> Sheet:
         return sheet_for_new(_with_day({**fixed, **stream.shape.write(record)}, site), write.key)
     except ValueError as error:
         raise refused(str(error)) from error
+
+
+def reversal_sheet(stream: Stream, write: Write, site: Site) -> Sheet:
+    """The cells that make the opposite of this document. Raises Refused where it cannot go."""
+    try:
+        return sheet_of(write)
+    except (LookupError, TypeError, ValueError) as error:
+        raise refused("Odoo has not told enough of it to take it back: read it again") from error
 
 
 def changed_sheet(stream: Stream, write: Write, site: Site) -> Sheet:

@@ -12,7 +12,7 @@ from integrations.wire.limits import Limits
 from integrations.wire.shape import Shape
 from integrations.wire.stream import Operation, Stream
 
-from . import versions
+from . import reversal, versions
 from .dialect import OdooDialect
 from .documents import (
     BILL,
@@ -251,6 +251,15 @@ CONNECTOR = Connector(
             required=False,
             default=False,
             help="A change of its figures then resets a posted document to a draft, and posts it again. Otherwise it is held.",
+        ),
+        Setting(
+            name="void_by",
+            label="How documents are voided",
+            kind="choice",
+            required=False,
+            default=reversal.BY_CANCELLING,
+            choices=reversal.CHOICES,
+            help="A cancelled document keeps its number and leaves the ledger; a reversed one stays, and is taken back by another.",
         ),
         Setting(
             name="price_decimals",

@@ -17,11 +17,12 @@ from integrations.wire.statuses import answered_at
 from integrations.wire.stream import Cursor, Operation, Page, Stream
 
 from . import nested, versions
-from .bodies import changed_sheet, changes, id_in, new_sheet, paid
+from .bodies import changed_sheet, changes, id_in, new_sheet, paid, reversal_sheet
 from .faults import UNKNOWN, another_version, check_loaded, posted_already, refused, result_of
 from .loading import Sheet, in_words_of, table
 from .payments import application, is_for_several, next_application
 from .quirks import MODULE, mark_of, moment_text
+from .reversal import reversal_in, reverses
 from .rpc import call, company_id
 from .steps import (
     MOVES,
@@ -99,7 +100,7 @@ class OdooDialect(Dialect):
         sheets = _sheets(stream, writes, site)
         sheets = [sheet for sheet, goes in zip(sheets, _going(sheets), strict=True) if goes]
         columns, rows = table(sheets)
-        context = {} if writes[0].operation == "create" else nested.EVERYTHING
+        context = nested.EVERYTHING if writes[0].operation == "update" else {}
         return call(site, stream.path, "load", [columns, rows], context=context)
 
     def _write(self, stream: Stream, write: Write, site: Site) -> Request:
@@ -125,12 +126,17 @@ class OdooDialect(Dialect):
             for write in writes:
                 if against := paid(write):
                     raise against
+        if reverses(site, writes[0]):
+            return self._load(stream, writes, site)
         standing = [int(id_in(write)) for write in writes if not is_draft(write.raw) and not is_cancelled(write.raw)]
         if versions.of(site) >= versions.FIRST_THAT_RESETS or not standing:
             return _see(stream, writes, site)
         return call(site, stream.path, stream.facts["reset"], [standing])
 
     def _cancel(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        if reverses(site, writes[0]):
+            opposites = [reversal_in(write.raw or {}) for write in writes]
+            return call(site, stream.path, stream.facts["post"], [[id for id in opposites if id]])
         ids = [int(id_in(write)) for write in writes if not is_cancelled(write.raw)]
         if not ids:
             return _see(stream, writes, site)
@@ -141,6 +147,9 @@ class OdooDialect(Dialect):
     ) -> list[Outcome]:
         plan = plan_of(stream, writes[0].operation)
         name = plan[step - 1]
+        if name == "reset" and reverses(site, writes[0]):
+            made = _loaded(_sheets(stream, writes, site), check_loaded(result_of(answer)))
+            return [_with_reversal(write, outcome) for write, outcome in zip(writes, made, strict=True)]
         if name == "load":
             return _loaded(_sheets(stream, writes, site), check_loaded(result_of(answer)))
         if name == "read":
@@ -228,8 +237,7 @@ class OdooDialect(Dialect):
 
 
 def _search(stream: Stream, domain: list[Any], site: Site, *, limit: int | None = None) -> Request:
-    spec = stream.facts.get("spec") or {name: {} for name in stream.facts["fields"]}
-    return nested.search(site, stream.path, domain, spec, limit=limit)
+    return nested.search(site, stream.path, domain, nested.spec_of(stream), limit=limit)
 
 
 def _see(stream: Stream, writes: Sequence[Write], site: Site) -> Request:
@@ -259,7 +267,7 @@ def _by_id(rows: Sequence[Row]) -> dict[str, Row]:
 
 
 def _sheets(stream: Stream, writes: Sequence[Write], site: Site) -> list[Sheet]:
-    of = new_sheet if writes[0].operation == "create" else changed_sheet
+    of = {"create": new_sheet, "void": reversal_sheet}.get(writes[0].operation, changed_sheet)
     return [in_words_of(site, stream.path, of(stream, write, site)) for write in writes]
 
 
@@ -288,6 +296,13 @@ def _drafts(writes: Sequence[Write]) -> list[int]:
     return [
         int(id_in(write)) for write in writes if wants_posting(write) and (write.raw is None or is_draft(write.raw))
     ]
+
+
+def _with_reversal(write: Write, made: Outcome) -> Outcome:
+    """The document as the next step has to know it: with the one that takes it back."""
+    if isinstance(made, Failed):
+        return made
+    return Done(external_id=id_in(write), raw={**(write.raw or {}), "reversal_move_id": [int(made.external_id)]})
 
 
 def _now_a_draft(write: Write) -> Done:

@@ -175,7 +175,7 @@ _LINE_SPEC: Spec = {
 _BILL_LINE_SPEC: Spec = {"fields": {**_LINE_SPEC["fields"], "purchase_line_id": {"fields": {"order_id": {}}}}}
 MOVE_SPEC = _spec(
     "name", "ref", "move_type", "state", "payment_state", "invoice_date", "date", "invoice_date_due", "invoice_origin",
-    "narration", "amount_untaxed", "amount_tax", "amount_total", "amount_total_signed", "amount_residual",
+    "narration", "amount_untaxed", "amount_tax", "amount_total", "amount_total_signed", "amount_residual", "reversal_move_id",
     partner_id=NAMED, currency_id=CODED, company_currency_id=CODED, journal_id=NAMED, invoice_payment_term_id=NAMED,
     invoice_line_ids=_LINE_SPEC,
 )  # fmt: skip
@@ -275,7 +275,7 @@ def _move(party: str, *of_lines: F) -> tuple[Any, ...]:
     )
 
 
-_MOVE_NOISE = ("move_type", "amount_total_signed", "company_currency_id", "duplicated_ref_ids")
+_MOVE_NOISE = ("move_type", "reversal_move_id", "amount_total_signed", "company_currency_id", "duplicated_ref_ids")
 _MOVE: Mapping[str, Any] = {**ENTITY, "ignore": (*ENTITY["ignore"], *_MOVE_NOISE)}
 _NOTE = F("customer_note", "narration", read=plain, write=marked_up)
 

@@ -24,7 +24,19 @@ _LINES: Spec = {
     }
 }
 ENTRY_SPEC: Spec = {
-    **{name: {} for name in ("name", "ref", "move_type", "state", "date", "amount_total", "amount_total_signed")},
+    **{
+        name: {}
+        for name in (
+            "name",
+            "ref",
+            "move_type",
+            "state",
+            "date",
+            "amount_total",
+            "amount_total_signed",
+            "reversal_move_id",
+        )
+    },
     "write_date": {},
     "create_date": {},
     "currency_id": CODED,
@@ -32,6 +44,9 @@ ENTRY_SPEC: Spec = {
     "journal_id": NAMED,
     "line_ids": _LINES,
 }
+
+
+_NOISE = ("move_type", "amount_total", "amount_total_signed", "currency_id", "reversal_move_id")
 
 
 def _side(ours: str) -> F:
@@ -75,7 +90,7 @@ def debits_of(payload: Mapping[str, Any]) -> Decimal:
 
 JOURNAL_ENTRY = Shape(
     JournalEntry,
-    **{**ENTITY, "ignore": (*ENTITY["ignore"], "move_type", "amount_total", "amount_total_signed", "currency_id")},
+    **{**ENTITY, "ignore": (*ENTITY["ignore"], *_NOISE)},
     fields=(
         F("number", "", read=number_of, write=_to_reference, uses=("name",)),
         F("reference", "ref", write=None),

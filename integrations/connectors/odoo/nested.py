@@ -18,6 +18,7 @@ import msgspec
 from integrations.wire.errors import ContractBroken
 from integrations.wire.message import Answer, Pending, Request, json_body
 from integrations.wire.site import Site
+from integrations.wire.stream import Stream
 
 from . import versions
 from .faults import result_of
@@ -33,7 +34,7 @@ _MARK = "joined:"
 _LABELS = (("display_name",), ("name",))
 """What a reference tells of the record behind it by itself: `name` is the label of those for which it is asked."""
 
-_BEHIND = {
+BEHIND = {
     ("account.move", "invoice_line_ids"): "account.move.line",
     ("account.move", "line_ids"): "account.move.line",
     ("account.move.line", "purchase_line_id"): "purchase.order.line",
@@ -56,7 +57,7 @@ _BEHIND = {
 def search(site: Site, model: str, domain: list[Any], spec: Spec, *, limit: int | None = None) -> Request:
     """The question for the records of a domain, by id, archived ones too, and what `spec` names behind their references."""
     options: dict[str, Any] = {"order": "id asc", **({"limit": limit} if limit else {})}
-    spec = _translated(model, spec, site)
+    spec = translated(model, spec, site)
     if all("fields" not in each for each in spec.values()):
         return call(site, model, "search_read", [domain], context=EVERYTHING, fields=list(spec), **options)
     if versions.of(site) >= versions.FIRST_THAT_JOINS:
@@ -69,12 +70,10 @@ def search(site: Site, model: str, domain: list[Any], spec: Spec, *, limit: int 
     )
 
 
-def _translated(model: str, spec: Spec, site: Site) -> dict[str, Any]:
+def translated(model: str, spec: Spec, site: Site) -> dict[str, Any]:
     """What is asked for, by the names of the server's version, at every level."""
     inner = {
-        name: {"fields": _translated(_BEHIND.get((model, name), ""), each["fields"], site)}
-        if "fields" in each
-        else each
+        name: {"fields": translated(BEHIND.get((model, name), ""), each["fields"], site)} if "fields" in each else each
         for name, each in spec.items()
     }
     return versions.spec(model, inner, site)
@@ -82,7 +81,7 @@ def _translated(model: str, spec: Spec, site: Site) -> dict[str, Any]:
 
 def told(model: str, rows: list[Row], site: Site) -> list[Row]:
     """Rows by the names and in the words of version 17, at every level."""
-    for (of, name), behind in _BEHIND.items():
+    for (of, name), behind in BEHIND.items():
         if of == model:
             for row in rows:
                 row.update({name: _told_behind(behind, row[name], site)} if row.get(name) else {})
@@ -93,6 +92,12 @@ def _told_behind(model: str, value: Any, site: Site) -> Any:
     if isinstance(value, dict):
         return told(model, [value], site)[0]
     return told(model, value, site) if all(isinstance(each, dict) for each in value) else value
+
+
+def spec_of(stream: Stream) -> Spec:
+    """What is read of a stream's records, in the words of version 17."""
+    plain: Spec = {name: {} for name in stream.facts.get("fields", ())}
+    return stream.facts.get("spec") or plain
 
 
 def further(answer: Answer, site: Site) -> Pending | None:
@@ -143,7 +148,7 @@ def _levels(model: str, spec: Spec, path: tuple[str, ...] = ()) -> Iterator[_Lev
     yield _Level(list(path), model, list(spec), labels)
     for name, fields in inner.items():
         if name not in labels:
-            yield from _levels(_BEHIND[model, name], fields, (*path, name))
+            yield from _levels(BEHIND[model, name], fields, (*path, name))
 
 
 class _Journey(msgspec.Struct):

@@ -2,7 +2,7 @@
 
     create     load as a draft, with external ids → read, compare figures → post → read, compare the day
     update     (posted: reset to draft) → write → read, compare figures → post → read, compare the day
-    void       (posted: reset to draft) → cancel → read
+    void       (posted: reset to draft) → cancel → read; or load the opposite → post that → read
     payments   load as a draft → post → read → apply to what it pays → read
     lists      load → read
 
@@ -28,6 +28,7 @@ from .booking import net_of
 from .faults import no_rate
 from .payments import is_applied, misapplied
 from .quirks import figure
+from .reversal import reversal_in, reverses, standing
 
 Row = dict[str, Any]
 
@@ -89,6 +90,8 @@ def outcome_of(
     """What became of a write whose record Odoo shows. Raises Forbidden where its currency has no rate."""
     if row is None:
         return Failed(error=gone())
+    if reverses(site, write) and (against := standing(row)) is not None:
+        return Failed(error=against)
     if stream.facts["steps"] is PAYMENTS:
         against = None if before_applying or write.operation == "void" else misapplied(write, row)
         return done(row) if against is None else Failed(error=against)
@@ -188,6 +191,9 @@ def how_far(stream: Stream, write: Write, row: Row | None, site: Site) -> Outcom
     """Whether the step that was lost is done, by the row before it and the row now."""
     if row is None:
         return Failed(error=gone())
+    if reverses(site, write):
+        reversed_before = reversal_in(write.raw or {}) is not None
+        return done(row) if (standing(row) is None if reversed_before else reversal_in(row)) else None
     if write.operation == "void":
         # Of a document that still stood before this step, it is done once that stands no longer.
         if is_cancelled(row) or (is_draft(row) and not is_draft(write.raw)):

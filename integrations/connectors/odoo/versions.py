@@ -54,6 +54,7 @@ _NAMED = (
     Named("account.account", "account_type", "user_type_id", last=15),
     Named("account.analytic.account", "plan_id", "", last=15),
     Named("account.move", "duplicated_ref_ids", "", last=15),
+    Named("account.move", "reversal_move_id", "reversal_move_ids", first=18),
     Named("account.move.line", "account_type", "account_internal_type", last=15),
     Named("account.move.line", "analytic_distribution", "analytic_account_id", last=15),
     Named("account.payment", "ref", "memo", first=18),

@@ -174,6 +174,27 @@ def test_a_voided_invoice_stays_as_cancelled(books: Books, sale: Invoice) -> Non
     assert there.status == "void"
 
 
+@pytest.mark.parametrize("lost", [0, 1, 2, 3])
+def test_a_void_by_reversal_leaves_the_invoice_and_takes_it_back_once(books: Books, sale: Invoice, lost: int) -> None:
+    books.site = replace(books.site, settings={**books.site.settings, "void_by": "reverse"})
+    made = books.make("invoice", sale)
+    write = about(made, "void")
+    for step in range(1, 4):
+        if step == lost:
+            books.vendor.misbehave(what="drop", on="any", moment="after")
+            with pytest.raises(TryLater):
+                books.step("invoice", [write], step)
+            (outcome,) = books.look_up("invoice", write)
+        else:
+            (outcome,) = books.step("invoice", [write], step)
+        write = after(write, outcome)
+    (there,) = books.vendor.documents("account.move", [["id", "=", int(made.external_id)]])
+    (opposite,) = books.vendor.documents("account.move", [["move_type", "=", "out_refund"]])
+    assert (there["state"], there["payment_state"], there["amount_residual"]) == ("posted", "reversed", 0)
+    assert (opposite["state"], opposite["amount_total"]) == ("posted", Decimal("14.57"))
+    assert opposite["reversed_entry_id"][0] == there["id"]
+
+
 def test_a_bill_of_the_same_number_is_not_posted_twice(books: Books, item: Ref) -> None:
     vendor = books.make("vendor", Vendor(name="Brightwick Candles", number="V-7"))
     bill = Bill(
