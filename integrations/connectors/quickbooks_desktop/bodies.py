@@ -14,6 +14,7 @@ from integrations.wire.stream import Stream
 from integrations.wire.xml import KIND
 
 from .booking import is_group
+from .books import CURRENCIES
 from .documents import NOT_TAXED, RATE
 from .entities import CHANGED, NEW_LINES, Entity, entity_of
 from .grammar import DELETING, VOIDING, Table
@@ -24,9 +25,6 @@ from .quirks import guid_of
 from .shapes import NOT_TAXABLE, TAXABLE, bare
 
 Body = dict[str, Any]
-
-HOME = "USD"
-"""The currency of US books where a connection does not yet know its own."""
 
 
 def asked_for(stream: Stream, writes: Sequence[Write], site: Site) -> list[Asked | VendorError]:
@@ -195,8 +193,11 @@ def _changes(stream: Stream, entity: Entity, write: Write, record: Record, site:
         body = _journal_lines(body)
     if entity.name == "Bill" and "Lines" in body:
         body = _cleared(body, raw)
-    if isinstance(record, Payment | BillPayment) and "Applied" not in body and "amount" in only:
-        raise ValueError("its amount changes, but not what it pays: change both")
+    if isinstance(record, Payment | BillPayment) and "Applied" not in body and only & {"amount", "allocations"}:
+        raise ValueError(
+            "its amount or what it pays changes, but it does not say what it pays now: QuickBooks takes nothing back from a "
+            "payment; delete it and make another"
+        )
     return _for_company(body, record, site, is_new=False)
 
 
@@ -257,7 +258,9 @@ _NEVER_EMPTY = ("Ref", "Date", "Price", "Cost", "Rate", "Days", "Pct", "Amount",
 
 
 def home_of(site: Site) -> str:
-    return str(site.settings.get("home_currency") or HOME)
+    """The currency of the books: as a person says, else that of the edition which their side showed."""
+    edition = str(site.settings.get("edition") or "US")
+    return str(site.settings.get("home_currency") or CURRENCIES.get(edition, CURRENCIES["US"]))
 
 
 def is_multicurrency(site: Site) -> bool:

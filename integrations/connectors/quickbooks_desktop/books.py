@@ -21,7 +21,7 @@ EVERYTHING_ABOUT_BOOKS: Sequence[Asked] = (
 )
 """What the Web Connector brings by itself at the beginning of a visit, asked for once more."""
 
-_CURRENCIES = {"US": "USD", "CA": "CAD", "UK": "GBP", "GB": "GBP", "AU": "AUD"}
+CURRENCIES = {"US": "USD", "CA": "CAD", "UK": "GBP", "GB": "GBP", "AU": "AUD"}
 """The home currency of each edition, where the books have only one."""
 
 _BY_NAME = {
@@ -50,7 +50,7 @@ class Books:
         """The home currency; None where the books call it by a name that is not known here."""
         if self.home is not None:
             return _BY_NAME.get(self.home)
-        return _CURRENCIES.get(self.edition, "USD")
+        return CURRENCIES.get(self.edition, CURRENCIES["US"])
 
     @property
     def country(self) -> str:

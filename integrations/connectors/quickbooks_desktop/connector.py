@@ -189,7 +189,8 @@ CONNECTOR = Connector(
             label="Home currency",
             required=False,
             default="",
-            help="Three letters; filled in by the edition of QuickBooks when it first comes.",
+            help="Three letters. QuickBooks tells it where several currencies are switched on; else it is that of the "
+            "edition (USD, CAD, GBP or AUD) unless you say another.",
         ),
         Setting(
             name="multicurrency",
@@ -256,6 +257,7 @@ CONNECTOR = Connector(
         "currencies are switched on.",
         "Voiding payments, orders and estimates; changing terms and payments by credit card.",
         "Discounts, freight and charges without an item; making groups of items or lines of them.",
+        "Linking a bill that has lines of its own to purchase orders: QuickBooks would add the orders' lines to them.",
         "Vendor credits as records of their own; refunds and deposits.",
         "Sales orders in QuickBooks Pro; entries before the closing date.",
         "Links to a record: it is a program on somebody's computer.",

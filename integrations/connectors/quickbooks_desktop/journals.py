@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from integrations.canonical import JournalEntry, JournalLine
 from integrations.wire.shape import F, Lines, Shape
@@ -63,7 +65,23 @@ def debits_of(payload: Mapping[str, Any]) -> Decimal:
     return sum((Decimal(line["Amount"]) for line in lines if line.get("Amount")), start=Decimal(0))
 
 
-JOURNAL_ENTRY = Shape(
+class JournalShape(Shape[JournalEntry]):
+    """A shape that writes an entry's memo into those of its lines that say nothing themselves."""
+
+    def write(self, record: JournalEntry, *, only: Collection[str] | None = None) -> Payload:
+        return super().write(_with_memos(record), only=only)
+
+    def patch(self, raw: Payload, record: JournalEntry, *, only: Collection[str], whole: bool = False) -> Payload:
+        more = {"lines"} if "memo" in only else set()
+        return super().patch(raw, _with_memos(record), only={*only, *more}, whole=whole)
+
+
+def _with_memos(entry: JournalEntry) -> JournalEntry:
+    lines = [replace(line, description=line.description or entry.memo) for line in entry.lines]
+    return replace(entry, lines=lines)
+
+
+JOURNAL_ENTRY = JournalShape(
     JournalEntry,
     **TXN,
     fields=(

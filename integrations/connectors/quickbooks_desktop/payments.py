@@ -105,6 +105,11 @@ def _posted(payload: Payload) -> str:
     return "posted"
 
 
+def _left_unapplied(payment: Payment) -> Payload:
+    """What settles nothing must be said to, or QuickBooks would choose invoices by itself."""
+    return {} if payment.allocations else {"IsAutoApply": False}
+
+
 # --- from customers --------------------------------------------------------------------------------------------------
 
 PAYMENT = Shape(
@@ -122,6 +127,7 @@ PAYMENT = Shape(
         refers("receivable_account", "ARAccountRef"),
         _FEE,
         F("allocations", "", read=_applied(_PAID, _PAID_WITH), write=_to_applied(("credit_note",)), uses=("Applied",)),
+        F("allocations", "", read=None, write=_left_unapplied),
         F("unapplied_amount", "UnusedPayment", write=None),
         F("status", "", read=_posted, write=None),
     ),
@@ -132,10 +138,24 @@ PAYMENT = Shape(
 # A cheque is whatever leaves a bank account; a credit card has a kind of transaction of its own. QuickBooks reckons the
 # amount from what is applied.
 
+
+def _check_amount(payment: BillPayment) -> Payload:
+    settled = sum(
+        (each.amount if each.kind != "vendor_credit" else -each.amount for each in payment.allocations),
+        start=Decimal(0),
+    )
+    if not payment.allocations:
+        raise ValueError("a bill payment has to name the bills that it pays: QuickBooks takes nothing on account")
+    if settled != payment.amount:
+        raise ValueError(f"it is {payment.amount}, but the bills that it pays come to {settled}: QuickBooks pays those")
+    return {}
+
+
 _BILL_PAYMENT: tuple[F, ...] = (
     refers("vendor", "PayeeEntityRef"),
     F("paid_on", "TxnDate"),
     F("amount", "Amount", write=None),
+    F("amount", "", read=None, write=_check_amount),
     *CURRENCY,
     F("number", "RefNumber"),
     F("memo", "Memo"),

@@ -179,8 +179,12 @@ def _place(fields: Fields) -> Place | None:
         books = company_in(told(Answer(status=200, body=_as_bytes(shown), received_at=_NO_TIME)))
     except VendorError as error:
         raise Malformed(f"What it shows of the company file cannot be read: {error.explanation}") from error
-    settings: dict[str, Any] = {"multicurrency": books.multicurrency, "sales_tax": books.sales_tax}
-    if books.currency:
+    settings: dict[str, Any] = {
+        "edition": books.edition,
+        "multicurrency": books.multicurrency,
+        "sales_tax": books.sales_tax,
+    }
+    if books.home and books.currency:  # else a person may know better than the edition tells
         settings["home_currency"] = books.currency
     return Place(name=books.name, id=books.file_id, settings=settings)
 

@@ -114,7 +114,7 @@ def test_the_books_that_are_open_are_told_by_the_first_call() -> None:
     assert isinstance(message, Next)
     assert message.place is not None
     assert (message.place.name, message.place.id) == ("Caf\xe9 Okafor", FILE_ID)
-    assert message.place.settings == {"home_currency": "CAD", "multicurrency": True, "sales_tax": False}
+    assert message.place.settings == {"edition": "CA", "multicurrency": True, "sales_tax": False}
 
 
 @pytest.mark.parametrize("shown", [host(), host(FILE_ID, owner="{512349B1-1111-2222-3333-000DE1813D20}"), host("none")])
@@ -132,7 +132,7 @@ def test_the_recorded_first_call_is_understood() -> None:
     assert isinstance(message, Next)
     assert message.place is not None
     assert message.place.name == "myCompany"
-    assert message.place.settings["home_currency"] == "USD"
+    assert message.place.settings["edition"] == "US"
 
 
 @pytest.mark.parametrize(

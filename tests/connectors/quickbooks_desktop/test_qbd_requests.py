@@ -11,7 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from integrations.canonical import Address, Customer, Item, Line, PriceSide, Record, Ref, Vendor
+from integrations.canonical import (
+    Address,
+    Allocation,
+    Customer,
+    Item,
+    JournalEntry,
+    JournalLine,
+    Line,
+    Payment,
+    PriceSide,
+    Record,
+    Ref,
+    Vendor,
+)
 from integrations.connectors.quickbooks_desktop.grammar import (
     CHANGED_LINES,
     CHANGED_LISTS,
@@ -237,6 +250,43 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
                 unit=MAYBE | ODD,
             ),
             max_size=4,
+        ),
+    ),
+}
+
+
+PARTS = st.lists(
+    st.builds(
+        Allocation,
+        kind=st.sampled_from(["invoice", "credit_note", "journal_entry"]),
+        target=REF,
+        amount=CENTS,
+        discount_amount=MAYBE | CENTS,
+    ),
+    max_size=3,
+)
+DAYS = st.dates(date(1990, 1, 1), date(2060, 1, 1))
+RECORDS |= {
+    "payment": st.builds(
+        Payment,
+        customer=REF,
+        paid_on=DAYS,
+        amount=CENTS,
+        currency=st.just("USD"),
+        reference=MAYBE | ODD,
+        memo=MAYBE | LONG,
+        method=MAYBE | st.sampled_from(["cash", "check", "wallet"]),
+        allocations=PARTS,
+    ),
+    "journal_entry": st.builds(
+        JournalEntry,
+        posted_on=DAYS,
+        currency=st.just("USD"),
+        number=MAYBE | ODD,
+        memo=MAYBE | LONG,
+        lines=st.lists(
+            st.builds(JournalLine, account=REF, debit=MAYBE | CENTS, credit=MAYBE | CENTS, description=MAYBE | LONG),
+            max_size=3,
         ),
     ),
 }
