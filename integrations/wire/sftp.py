@@ -24,6 +24,7 @@ from .folders import RenameRefused, Tick
 from .remote import Entry, Server
 
 PIECE = 64 * 1024
+AHEAD = 64  # pieces that are asked for before they are needed: more would fill the memory
 NAME = "server"  # under which the one host key is known to the client
 KEYS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
 
@@ -116,7 +117,7 @@ class SftpServer(Server):
 
     def read(self, path: str, take: Callable[[bytes], None]) -> None:
         with _said(path), self._fs.open(path, "rb") as file:
-            file.prefetch()
+            file.prefetch(max_concurrent_requests=AHEAD)
             while piece := file.read(PIECE):
                 take(piece)
 

@@ -21,7 +21,7 @@ from integrations.wire.filling import Filling, json_text
 from integrations.wire.tables import Reading
 
 MOST_SEEN = 1_000  # different values under one key that are looked at, the most frequent first
-KEEP_STATES = 3  # so that a sweep under way can be finished while files arrive
+KEEP_STATES = 8  # so that a sweep can be finished, and what each stream has kept is known, while files arrive
 IDLE_SECONDS = 3 * 24 * 3600  # after which a database that nobody asked for is removed
 
 SCHEMA = """

@@ -14,7 +14,14 @@ import asyncssh
 import pytest
 
 from integrations.wire import ftp as ftp_module
-from integrations.wire.errors import BadAddress, ConsentLost, Missing, OutOfLimits, TryLater, VendorError
+from integrations.wire.errors import (
+    BadAddress,
+    ConsentLost,
+    Missing,
+    OutOfLimits,
+    TryLater,
+    VendorError,
+)
 from integrations.wire.files import send
 from integrations.wire.message import Request, json_of
 from integrations.wire.places import place_of
