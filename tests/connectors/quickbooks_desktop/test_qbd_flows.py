@@ -36,10 +36,11 @@ from integrations.canonical import (
     TaxRate,
     Vendor,
 )
+from integrations.connectors.quickbooks_desktop.simulator import QuickBooksDesktop
 from integrations.wire.connector import Done, Failed
-from integrations.wire.errors import Duplicate, Missing, Refused, Stale
+from integrations.wire.errors import ConsentLost, Duplicate, Missing, Refused, Stale, TryLater, VendorError
 from integrations.wire.stream import Cursor
-from tests.connectors.quickbooks_desktop.made import DIALECT, STREAMS
+from tests.connectors.quickbooks_desktop.made import DIALECT, MANY, STREAMS
 from tests.connectors.quickbooks_desktop.talking import Talk, all_done
 
 DAY = date(2026, 9, 14)
@@ -421,3 +422,42 @@ def test_a_sweep_goes_on_after_its_visit_ended(shop: Shop) -> None:
         seen |= {raw["TxnID"] for raw in read.raws}
         token = read.next
     assert (len(seen), pages) == (30, 4)
+
+
+def test_books_with_many_currencies_tell_and_take_their_codes() -> None:
+    books = QuickBooksDesktop()
+    books.set_preferences(multicurrency=True)
+    talk = Talk(books=books, site=MANY)
+    euro = talk.made("customer", Customer(name="Lindqvist Gartenbau", currency="EUR"))
+    assert talk.understood("customer", euro.raw).currency == "EUR"
+    sold = PriceSide(account=ref(talk.named("account", "Sales")))
+    item = talk.made("item", Item(name="Lantern", item_type="service", sale=sold))
+    invoice = Invoice(
+        customer=ref(euro.external_id),
+        number="E-1",
+        issued_on=DAY,
+        currency="EUR",
+        exchange_rate=Decimal("1.09"),
+        line_amounts="no_tax",
+        lines=[Line(item=ref(item.external_id), quantity=Decimal(2), unit_price=Decimal("10.00"))],
+    )
+    read = talk.understood("invoice", talk.made("invoice", invoice).raw)
+    assert isinstance(read, Invoice)
+    assert (read.currency, read.total, read.exchange_rate) == ("EUR", Decimal("20.00"), Decimal("1.09"))
+    assert [each.currency for each in talk.records("invoice")] == ["EUR"]
+
+
+def test_what_lies_before_the_closing_date_is_for_a_person(shop: Shop) -> None:
+    shop.books.set_preferences(closing_date="2026-10-31")
+    (outcome,) = shop.write("invoice", shop.creation(shop.invoice()))
+    assert isinstance(outcome, Failed)
+    assert type(outcome.error) is Refused
+    assert "closing date" in outcome.error.explanation
+
+
+@pytest.mark.parametrize(("hresult", "error"), [("0x80040420", ConsentLost), ("0x80040401", TryLater)])
+def test_a_quickbooks_that_does_not_let_us_in_is_no_answer(shop: Shop, hresult: str, error: type[VendorError]) -> None:
+    shop.books.fail_hresult(hresult)
+    with pytest.raises(error):
+        shop.pages("invoice")
+    assert shop.records("invoice") == []
