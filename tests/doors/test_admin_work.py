@@ -102,6 +102,19 @@ def test_a_flow_is_made_by_hand_between_ends_that_can_do_it(ours: World, visit: 
     assert Flow.objects.get(name="By hand").target == books
 
 
+def test_a_flow_that_only_recognises_may_lead_to_what_nobody_may_write(ours: World, visit: Visit) -> None:
+    add = reverse("admin:integrations_flow_add")
+    files, books = Connection.objects.get(name="Sales"), Connection.objects.get(name="Books")
+    told = FLOW | {
+        "name": "Taxes", "source": files.pk, "source_object": "invoice", "target": books.pk, "target_object": "tax_rate",
+        "mapping": ours[Mapping].pk,
+    }  # fmt: skip
+    refused = visit("admin").post(add, told)
+    assert "writes account" in str(refused.context["adminform"].form.errors["target_object"])
+    assert visit("admin").post(add, told | {"policy_may": []}).status_code == 302
+    assert Flow.objects.get(name="Taxes").policy["may"] == []
+
+
 def test_no_form_takes_an_object_of_another_tenant(ours: World, theirs: World, visit: Visit) -> None:
     told = FLOW | {"name": "Across", "source": theirs[Connection].pk, "mapping": theirs[Mapping].pk}
     answer = visit("admin").post(reverse("admin:integrations_flow_add"), told)

@@ -104,7 +104,8 @@ class FlowForm(ServiceForm):
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
-        for end, can in (("source", "reads"), ("target", "writes")):
+        # A flow that may do nothing only recognises: what the target lets people read is enough for it.
+        for end, can in (("source", "reads"), ("target", "writes" if given.get("policy_may") else "reads")):
             connection, name = given.get(end), given.get(f"{end}_object")
             if connection is None or not name:
                 continue
