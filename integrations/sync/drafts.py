@@ -109,6 +109,7 @@ def _write(draft: Draft, sheet: Sheet, db: sqlite3.Connection, *, number: int, t
             total.update(data)
             draft.size += len(data)
 
+        put(rendering.beginning(sheet))
         put(rendering.edge(sheet.first, sheet, rows=draft.rows, number=number, today=today))
         put(rendering.heading(sheet))
         for (data,) in db.execute("SELECT data FROM made ORDER BY sort, id"):

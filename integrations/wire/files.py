@@ -147,9 +147,10 @@ class _Taking:
     def all_of(self, pattern: str, troubles: list[Trouble]) -> str:
         """Take in what fits the pattern; returns the digest of that state."""
         there: dict[str, str] = {}  # digest -> path: the same content twice is one file
-        for file in self.folder.files(pattern):
-            if file.path.startswith(f"{picking.PICKED_UP}/"):
-                continue
+        files = [file for file in self.folder.files(pattern) if not file.path.startswith(f"{picking.PICKED_UP}/")]
+        if any(self.rows.digest_of(file.path, stamp=file.stamp) is None for file in files):
+            time.sleep(self.folder.moment)
+        for file in files:
             self.check_time()
             if file.trouble:
                 troubles.append(Trouble(file.path, 0, "", file.trouble, file.advice, ""))

@@ -38,11 +38,12 @@ class Folder(Protocol):
     """A folder beyond which nothing is read or written. Paths are below it; whatever goes wrong is a VendorError.
 
     `name` tells it from others. `settles_in` is for how many seconds after a change its time stamps may not yet tell a
-    further one.
+    further one, `moment` for how many a file that nobody knows yet must stand unchanged before it is read.
     """
 
     name: str
     settles_in: float
+    moment: float
 
     def files(self, pattern: str) -> list[File]:
         """The files whose names fit the pattern (packed as .gz or not), oldest first."""

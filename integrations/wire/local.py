@@ -20,6 +20,7 @@ class LocalFolder(Folder):
     """A folder below the root beyond which nothing is read or written, symbolic links included."""
 
     settles_in = 2.0
+    moment = 0.0  # its time stamps are fine enough to see that a file changes while it is read
 
     def __init__(self, root: Path, folder: str) -> None:
         self._fs = fsspec.filesystem("file")

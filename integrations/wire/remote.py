@@ -57,6 +57,7 @@ class RemoteFolder(Folder):
 
     # Many servers tell the time of a change in whole seconds or minutes, by a clock of their own.
     settles_in = 90.0
+    moment = 2.0
 
     def __init__(self, server: Server, folder: str) -> None:
         self._server = server

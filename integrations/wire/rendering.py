@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -16,6 +17,11 @@ Refer = Mapping[tuple[str, str], Fields]
 """What is referred to: (path of the reference, its external id) → the fields of that record."""
 
 OFFSET = Decimal(10) ** 15
+MARKED = {
+    "utf-8-sig": ("utf-8", codecs.BOM_UTF8),
+    "utf-16": ("utf-16-le", codecs.BOM_UTF16_LE),
+    "utf-32": ("utf-32-le", codecs.BOM_UTF32_LE),
+}
 
 
 class LeftOut(Exception):
@@ -39,6 +45,11 @@ def rows_of(record: Fields, sheet: Sheet, refer: Refer) -> Rows:
     order = sheet.order or (sheet.columns[0].source,)
     sort = "\x1f".join(_sortable(_at(record, source, refer)) for source in order)
     return Rows(data=b"".join(made), number=len(made), sort=sort, cut=cut)
+
+
+def beginning(sheet: Sheet) -> bytes:
+    """What stands before the first row: the mark of encodings that begin with one."""
+    return MARKED.get(codecs.lookup(sheet.encoding).name, ("", b""))[1]
 
 
 def heading(sheet: Sheet) -> bytes:
@@ -186,8 +197,10 @@ def _quoted(text: str, sheet: Sheet) -> str:
 
 
 def _encoded(text: str, sheet: Sheet) -> bytes:
+    # Row by row, so without the mark that such an encoding puts before each text.
+    encoding = MARKED.get(codecs.lookup(sheet.encoding).name, (sheet.encoding, b""))[0]
     try:
-        return (text + sheet.newline).encode(sheet.encoding, "replace" if sheet.unsayable == "replace" else "strict")
+        return (text + sheet.newline).encode(encoding, "replace" if sheet.unsayable == "replace" else "strict")
     except UnicodeEncodeError as error:
         sign = text[error.start]
         raise LeftOut(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -26,6 +27,7 @@ from integrations.wire.files import send
 from integrations.wire.message import Request, json_of
 from integrations.wire.places import place_of
 from integrations.wire.publishing import digest_of, drafts
+from integrations.wire.remote import RemoteFolder
 from integrations.wire.sftp import UnknownHost, fingerprint
 
 from .servers import PASSWORD, Running, ftp, sftp
@@ -90,6 +92,12 @@ def opened(kind: str, root: Path, tls: Path, **more: Any) -> AbstractContextMana
     return ftp(root, tls=tls if kind == "ftps" else None, **more)
 
 
+@pytest.fixture(autouse=True)
+def moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For how long a file must stand unchanged: shorter than in life."""
+    monkeypatch.setattr(RemoteFolder, "moment", 0.0)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "server"
@@ -139,6 +147,24 @@ def test_a_file_that_changed_is_fetched_again(partner: Partner) -> None:
     assert keys(partner.read()) == ["1"]
     partner.put("a.csv", "22", age=300)
     assert keys(partner.read()) == ["22"]
+
+
+def test_a_file_that_grows_is_left_for_the_next_time(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(RemoteFolder, "moment", 0.5)
+    file = partner.put("a.csv", "1")
+
+    def go_on_writing() -> None:
+        time.sleep(0.25)
+        with file.open("a") as more:
+            more.write("1,B\n")
+
+    writer = threading.Thread(target=go_on_writing)
+    writer.start()
+    with pytest.raises(TryLater, match="being written"):
+        partner.read()
+    writer.join()
+    (document,) = partner.read()["documents"]
+    assert len(document["rows"]) == 2
 
 
 def test_what_was_fetched_stands_nowhere_afterwards(partner: Partner) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from integrations.wire.rendering import LeftOut, edge, heading, is_in, references, rows_of
+from integrations.wire.rendering import LeftOut, beginning, edge, heading, is_in, references, rows_of
 from integrations.wire.sheets import BadSheet, Sheet, in_words, path_of, sheet_of
 
 RECORD: dict[str, Any] = {
@@ -142,6 +142,13 @@ def test_what_columns_lead_through_is_known() -> None:
         "customer.number",
         "line.item.sku",
     }
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf_32", "cp1252"])
+def test_a_mark_stands_once_at_the_beginning_and_not_before_each_row(encoding: str) -> None:
+    made = sheet("number", header=True, encoding=encoding)
+    file = beginning(made) + heading(made) + rows_of(RECORD, made, {}).data * 2
+    assert file.decode(encoding) == "number\nc-7\nc-7\n"
 
 
 def test_moments_are_told_in_their_own_form() -> None:
