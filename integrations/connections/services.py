@@ -41,7 +41,8 @@ def save_connection(connection: Connection, *, secrets: Mapping[str, str] | None
     missing = [each.label for each in by_hand if each.required and connection.settings.get(each.name) in (None, "")]
     if missing:
         raise ValidationError({"settings": f"Fill in: {', '.join(missing)}."})
-    site_of(connection)
+    if faults := kind.dialect.faults(site_of(connection)):
+        raise ValidationError({"settings": list(faults)})
     if secrets:
         connection.secrets = connection.secrets.reveal() | dict(secrets)
     if isinstance(kind.auth, LogIn):

@@ -162,6 +162,10 @@ class Dialect(Protocol):
         """Whether this answer is only a receipt, and what to ask later for the real one. Raises VendorError."""
         return None
 
+    def faults(self, site: Site) -> Sequence[str]:
+        """What is wrong with what a person filled in, each as a sentence; what is merely not there yet is no fault."""
+        return ()
+
     def picked_up(self, marks: Sequence[str], leave: Sequence[str], site: Site) -> Request | None:
         """What to send when everything up to these marks, one for each stream that is read, is kept here for good.
 
