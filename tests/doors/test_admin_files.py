@@ -99,6 +99,22 @@ def test_an_address_is_looked_at_when_it_is_saved(address: str, refusal: str, te
         assert not Connection.objects.filter(name="Partner").exists()
 
 
+@pytest.mark.parametrize(
+    ("outgoing", "fault"),
+    [
+        ('{"customer_list": {"file": "x", "columns": []}}', "Name at least one column"),
+        ('{"customers": {}}', "There is no list customers"),
+        ("{", "This is no JSON"),
+    ],
+)
+def test_a_description_of_a_file_is_judged_when_it_is_saved(
+    outgoing: str, fault: str, tenant: Tenant, visit: Visit
+) -> None:
+    given = {"name": "Partner", "environment": "production", "setting_folder": ".", "setting_outgoing": outgoing}
+    answer = visit("admin").post(reverse("admin:integrations_connection_add") + "?connector=files", given)
+    assert fault in text(answer)
+
+
 def test_plain_ftp_is_warned_of(sales: Connection, visit: Visit) -> None:
     with transaction.atomic():
         sales.settings |= {"address": "ftp://files.example", "user": "trader"}

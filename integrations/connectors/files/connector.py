@@ -69,6 +69,15 @@ class Files(Dialect):
             whole=content["whole"],
         )
 
+    def faults(self, site: Site) -> Sequence[str]:
+        found = list(lists.faults(site))
+        try:
+            if site.settings.get("layout"):
+                layout_at(site)
+        except Refused as refused:
+            found.append(refused.explanation)
+        return found
+
     def picked_up(self, marks: Sequence[str], leave: Sequence[str], site: Site) -> Request | None:
         how = site.settings.get("picked_up") or "leave"
         if how == "leave":

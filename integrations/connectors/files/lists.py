@@ -4,7 +4,7 @@ A row is kept as the canonical record says it. Its id there is the key of the in
 same whatever happens in between; no file shows it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -68,6 +68,22 @@ def sheet_at(stream: Stream, site: Site) -> Sheet:
         return sheet_of(sheets[stream.name])
     except BadSheet as bad:
         raise Refused(explanation=str(bad), advice=f"Correct “{stream.name}” under “Outgoing files”.") from bad
+
+
+def faults(site: Site) -> Iterator[str]:
+    """What is wrong with the descriptions of outgoing files, as sentences."""
+    sheets, words = site.settings.get("outgoing") or {}, site.settings.get("words") or {}
+    if not isinstance(sheets, Mapping) or not isinstance(words, Mapping):
+        yield "Outgoing files and words in file names are JSON objects, such as {“cust_id”: “1042”}."
+        return
+    for name, data in sheets.items():
+        if name not in NAMES:
+            yield f"There is no list {name} that could be published; there are {', '.join(sorted(NAMES))}."
+            continue
+        try:
+            sheet_of(data)
+        except BadSheet as bad:
+            yield f"{name}: {' '.join(bad.faults)}"
 
 
 def ask(stream: Stream) -> Request:
