@@ -60,6 +60,7 @@ def _list(
     iterates: bool = True,
     custom: bool = True,
     gone: tuple[str, ...] = (),
+    others: tuple[str, ...] = (),
     kind: str = "",
     label: str = "",
     writes: frozenset[Operation] = _KEEPS,
@@ -72,6 +73,7 @@ def _list(
         iterates=iterates,
         asks=("OwnerID",) if custom else (),
         gone=gone or (entity,),
+        others=others,
         unique=unique,
     )
     return Stream(
@@ -101,7 +103,7 @@ def _transaction(
 
 _ITEMS = (
     "ItemService", "ItemNonInventory", "ItemOtherCharge", "ItemInventory", "ItemInventoryAssembly", "ItemFixedAsset",
-    "ItemSubtotal", "ItemDiscount", "ItemPayment", "ItemSalesTax", "ItemSalesTaxGroup", "ItemGroup",
+    "ItemSubtotal", "ItemDiscount", "ItemPayment", "ItemGroup",
 )  # fmt: skip
 
 CONNECTOR = Connector(
@@ -145,7 +147,8 @@ CONNECTOR = Connector(
         _list("vendor", "Vendor", VENDOR),
         _list("sales_rep", "SalesRep", SALES_REP, unique="Initial", iterates=False, custom=False),
         _list("customer", "Customer", CUSTOMER),
-        _list("item", "Item", ITEM, gone=_ITEMS),
+        # Rates of tax are items there; to us they are rates only.
+        _list("item", "Item", ITEM, gone=_ITEMS, others=("ItemSalesTax", "ItemSalesTaxGroup")),
         _transaction("quote", "Estimate", QUOTE),
         _transaction("sales_order", "SalesOrder", SALES_ORDER),
         _transaction("invoice", "Invoice", INVOICE, writes=_VOIDS),

@@ -253,7 +253,7 @@ def _answer_to(id: str, answers: Mapping[str, Told]) -> Told:
 def _rows(entity: Entity, rows: Sequence[dict[str, Any]], currencies: Told | None, site: Site) -> list[dict[str, Any]]:
     """The rows with the code of their currency, and with an empty list where a transaction has no lines."""
     codes = {row.get("ListID"): row.get("CurrencyCode") for row in currencies.rows} if currencies else {}
-    return [_complete(entity, row, codes, home_of(site)) for row in rows]
+    return [_complete(entity, row, codes, home_of(site)) for row in rows if row[KIND] not in entity.others]
 
 
 def _complete(entity: Entity, row: dict[str, Any], codes: Mapping[Any, Any], home: str) -> dict[str, Any]:

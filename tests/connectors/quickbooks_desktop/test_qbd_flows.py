@@ -159,6 +159,12 @@ def test_a_stale_change_is_told_as_such(talk: Talk) -> None:
     assert isinstance(outcome.error, Stale)
 
 
+def test_rates_of_tax_are_rates_and_no_items(talk: Talk) -> None:
+    rates = {each.external_id for each in talk.records("tax_rate")}
+    assert rates
+    assert not rates & {each.external_id for each in talk.records("item")}
+
+
 # --- documents -------------------------------------------------------------------------------------------------------
 
 
