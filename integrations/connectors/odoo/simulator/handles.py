@@ -62,12 +62,15 @@ class Odoo(Server):
             for row in rows
         ]
 
-    def by_hand(self, model: str, method: str, *args: Any, company: int = 1, **kwargs: Any) -> Any:
+    def by_hand(
+        self, model: str, method: str, *args: Any, company: int = 1, context: Values | None = None, **kwargs: Any
+    ) -> Any:
         """Does what a user does in the web client, behind the API client's back; raises Fault as the API would."""
         return self._by_hand(
             f"/web/dataset/call_kw/{model}/{method}",
             lambda env: methods.call(env, model, method, args, kwargs),
             company,
+            context,
         )
 
     def change(self, model: str, id: int, fields: Values) -> None:
@@ -135,10 +138,10 @@ class Odoo(Server):
             "expire_tokens": self.expire_tokens,
         }
 
-    def _by_hand(self, path: str, act: Callable[[Env], Any], company: int = 1) -> Any:
+    def _by_hand(self, path: str, act: Callable[[Env], Any], company: int = 1, context: Values | None = None) -> Any:
         with self.store.transaction():
             self._did = []
-            env = self.env(companies=(company,))
+            env = self.env(companies=(company,), context=context)
             result = act(env)
             for (kind, id), operation in env.deeds.items():
                 self.did(operation, kind, str(id))
