@@ -35,14 +35,17 @@ _BY_NAME = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """A company file as it shows itself. `file_id` is the place id that our invitation left in it, if any."""
+    """A company file as it shows itself. `file_id` is the place id that our invitation left in it, if any.
+
+    What a user may not see of the preferences is None.
+    """
 
     name: str
     file_id: str | None
     edition: str
     version: str
     multicurrency: bool
-    sales_tax: bool
+    sales_tax: bool | None
     home: str | None
 
     @property
@@ -61,7 +64,7 @@ def company_in(answers: Sequence[Told]) -> Books:
     """The books that these answers show. Raises VendorError where QuickBooks did not say which company it is."""
     rows: dict[str, dict[str, Any]] = {}
     for told in answers:
-        if told.failed:
+        if told.failed and told.name == "CompanyQuery":
             raise error_of(told)
         if told.rows:
             rows[told.name] = dict(told.rows[0])
@@ -76,7 +79,7 @@ def company_in(answers: Sequence[Told]) -> Books:
         edition=str(host.get("Country") or "US"),
         version=max(versions, key=_number, default=""),
         multicurrency=member(preferences, "MultiCurrencyPreferences.IsMultiCurrencyOn") == "true",
-        sales_tax="SalesTaxPreferences" in preferences,
+        sales_tax="SalesTaxPreferences" in preferences if preferences else None,
         home=member(preferences, "MultiCurrencyPreferences.HomeCurrencyRef.FullName"),
     )
 

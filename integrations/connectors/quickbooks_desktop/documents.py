@@ -56,7 +56,8 @@ class DocumentShape(Shape[D]):
 def put_lines(edits: Sequence[LineEdit]) -> list[Payload]:
     """All lines: once one is listed, QuickBooks deletes those that are not.
 
-    A line that stays is listed by its id alone, a changed one with what changes, a new one with the id -1.
+    A line that stays is listed by its id alone, a group with the ids of its parts, a changed line with what changes, a
+    new one with the id -1.
     """
     listed = []
     for edit in edits:
@@ -65,10 +66,16 @@ def put_lines(edits: Sequence[LineEdit]) -> list[Payload]:
         if edit.raw is None:
             listed.append({"TxnLineID": NEW_LINE, **edit.values})
         elif edit.raw.get("TxnLineID"):
-            listed.append({KIND: edit.raw.get(KIND), "TxnLineID": edit.raw["TxnLineID"], **_settled(edit)})
+            listed.append({**_named(edit.raw), **_settled(edit)})
         else:  # an entry of a list without ids is written as it is
             listed.append(edit.whole)
     return listed
+
+
+def _named(raw: Payload) -> Payload:
+    """A line by its id alone."""
+    inside = {"Lines": [_named(part) for part in raw["Lines"]]} if "Lines" in raw else {}
+    return {KIND: raw.get(KIND), "TxnLineID": raw["TxnLineID"], **inside}
 
 
 def _settled(edit: LineEdit) -> Payload:

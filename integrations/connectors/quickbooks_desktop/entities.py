@@ -16,8 +16,8 @@ class Entity:
 
     `iterates`: its question can be answered page by page; else everything comes at once. `asks` are the switches that
     its question needs to be answered in full. `gone` are the types by which its deletions are told, `party` the member
-    that names the customer or vendor, `others` kinds that are told among its own but are read elsewhere. `unique`: what nobody else may have; `alike`: what else must be the same for
-    another's to be taken for ours.
+    that names the customer or vendor, `others` kinds that are told among its own but are read elsewhere. `unique`: what
+    nobody else may have; `alike`: what else must be the same for another's to be taken for ours.
     """
 
     name: str

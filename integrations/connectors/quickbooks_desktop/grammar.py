@@ -318,12 +318,14 @@ def _changed_line(made: Table) -> Table:
     return (*table("TxnLineID=id"), *_without(made, *_ONLY_MADE))
 
 
+def _changed_group(name: str) -> Table:
+    inside = "ItemLine" if name == "ItemGroupLine" else name.removesuffix("Group")
+    return table(f"TxnLineID=id ItemGroupRef Quantity=quantity UnitOfMeasure=31 Lines[{inside}]")
+
+
 CHANGED_LINES: Mapping[str, Table] = {
     **{name: _changed_line(made) for name, made in LINES.items()},
-    **dict.fromkeys(
-        (name for name in LINES if name.endswith("Group") or name == "ItemGroupLine"),
-        table("TxnLineID=id ItemGroupRef Quantity=quantity UnitOfMeasure=31"),
-    ),
+    **{name: _changed_group(name) for name in LINES if name.endswith("Group") or name == "ItemGroupLine"},
     "PurchaseOrderLine": _after(_changed_line(_PURCHASE), "ServiceDate", "IsManuallyClosed=bool"),
     "AppliedToTxn": LINES["AppliedToTxn"],
     "JournalLine": table(

@@ -92,6 +92,13 @@ def _application(allocation: Allocation | BillAllocation, owed: Decimal, used: l
     }
 
 
+def _number(payment: Payment | BillPayment) -> Payload:
+    """The one number of a payment, by whichever name it is known."""
+    names = ("reference", "number") if isinstance(payment, Payment) else ("number", "check_number", "reference")
+    told = next((getattr(payment, name) for name in names if getattr(payment, name)), None)
+    return {"RefNumber": told} if told else {}
+
+
 def _refuse_fee(payment: Payment | BillPayment) -> Payload:
     if payment.fee_amount:
         raise ValueError("QuickBooks' payments take no fee: book it with the deposit")
@@ -121,6 +128,7 @@ PAYMENT = Shape(
         F("amount", "TotalAmount"),
         *CURRENCY,
         F("reference", "RefNumber"),
+        F("number", "", read=None, write=_number),
         method(),
         F("memo", "Memo"),
         refers("deposit_account", "DepositToAccountRef"),
@@ -158,6 +166,7 @@ _BILL_PAYMENT: tuple[F, ...] = (
     F("amount", "", read=None, write=_check_amount),
     *CURRENCY,
     F("number", "RefNumber"),
+    F("check_number", "", read=None, write=_number),
     F("memo", "Memo"),
     refers("payable_account", "APAccountRef"),
     _FEE,
@@ -174,7 +183,7 @@ _BILL_PAYMENT: tuple[F, ...] = (
 
 def _to_be_printed(payment: BillPayment) -> Payload:
     """A cheque has either its number or the mark that it is still to be printed."""
-    return {} if payment.number else {"IsToBePrinted": payment.method in (None, "check")}
+    return {} if _number(payment) else {"IsToBePrinted": payment.method in (None, "check")}
 
 
 BILL_PAYMENT = Shape(

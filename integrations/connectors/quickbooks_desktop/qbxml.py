@@ -295,7 +295,7 @@ TOLD_ONLY = frozenset(
 def told(answer: Answer) -> list[Told]:
     """The answers in a document, in their order. Raises ContractBroken where it is no answer of QuickBooks."""
     try:
-        root = xml.parse(answer.body)
+        root = _parsed(answer.body)
     except xml.BadXml as error:
         raise ContractBroken(
             text_of(answer, longest=200), explanation=f"QuickBooks' answer cannot be read: {error}."
@@ -304,6 +304,25 @@ def told(answer: Answer) -> list[Told]:
     if xml.local(root) != "QBXML" or messages is None:
         raise ContractBroken(text_of(answer, longest=200), explanation="This is no answer of QuickBooks.")
     return [_told(each) for each in messages if isinstance(each.tag, str)]
+
+
+_REFERENCE = re.compile(rb"&#(?:x([0-9A-Fa-f]{1,6})|([0-9]{1,7}));")
+
+
+def _parsed(body: bytes) -> xml.Element:
+    """The document; QuickBooks writes control characters that people pasted, which XML does not allow."""
+    try:
+        return xml.parse(body)
+    except xml.BadXml:
+        allowed = _REFERENCE.sub(lambda found: found[0] if _is_allowed(found) else b" ", body)
+        if allowed == body:
+            raise
+        return xml.parse(allowed)
+
+
+def _is_allowed(reference: re.Match[bytes]) -> bool:
+    code = int(reference[1], 16) if reference[1] else int(reference[2])
+    return code in (9, 10, 13) or 32 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0x10000 <= code < 0x110000
 
 
 def _told(element: xml.Element) -> Told:

@@ -182,7 +182,7 @@ def _place(fields: Fields) -> Place | None:
     settings: dict[str, Any] = {
         "edition": books.edition,
         "multicurrency": books.multicurrency,
-        "sales_tax": books.sales_tax,
+        **({} if books.sales_tax is None else {"sales_tax": books.sales_tax}),
     }
     if books.home and books.currency:  # else a person may know better than the edition tells
         settings["home_currency"] = books.currency

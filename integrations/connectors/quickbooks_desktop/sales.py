@@ -10,7 +10,7 @@ from integrations.wire.shape import F
 
 from .documents import HEAD, TXN, DocumentShape, amount_of, sale_lines, void_or
 from .methods import method
-from .shapes import Payload, address, refers, tags, to_ref
+from .shapes import CODE, Payload, address, refers, tags, to_ref
 
 
 def _tax_total(payload: Payload) -> Decimal | None:
@@ -46,6 +46,8 @@ def _total(payload: Payload) -> Decimal | None:
 
 def _to_taxes(document: Any) -> Payload:
     rates = {tax.tax_rate.external_id for tax in document.taxes if tax.tax_rate and tax.tax_rate.external_id}
+    if any(rate.startswith(CODE) for rate in rates):
+        raise ValueError("its head names a sales tax code, and QuickBooks wants a rate there")
     if len(rates) > 1:
         raise ValueError("it has several rates of tax, and QuickBooks reckons one for the whole document")
     return {"ItemSalesTaxRef": {"ListID": rates.pop()}} if rates else {}

@@ -116,6 +116,16 @@ def _to_tax_exempt(customer: Customer) -> Payload:
     return {"SalesTaxCodeRef": {"FullName": NOT_TAXABLE if customer.tax_exempt else TAXABLE}}
 
 
+def _to_tax(customer: Customer) -> Payload:
+    """A customer has a usual rate, and a code that says whether he is taxed at all; either may be meant."""
+    if customer.tax_rate is None:
+        return {}
+    told: str = to_ref(customer.tax_rate)["ListID"]
+    return (
+        {"SalesTaxCodeRef": {"ListID": bare(told)}} if told.startswith(CODE) else {"ItemSalesTaxRef": {"ListID": told}}
+    )
+
+
 _PARTY = (
     entry_name(),
     F("legal_name", "CompanyName"),
@@ -145,7 +155,8 @@ CUSTOMER = Shape(
         *address("shipping_address", "ShipAddress"),
         refers("parent", "ParentRef"),
         refers("sales_rep", "SalesRepRef"),
-        refers("tax_rate", "ItemSalesTaxRef"),
+        F("tax_rate", "ItemSalesTaxRef", read=ref, write=None),
+        F("tax_rate", "", read=None, write=_to_tax),
         F("tax_exempt", "", read=_tax_exempt, write=_to_tax_exempt),
         F("price_level", "PriceLevelRef.FullName", write=None),
     ),

@@ -202,3 +202,9 @@ def test_a_document_that_fails_as_a_whole_tells_by_its_code(
 def test_what_is_no_answer_of_quickbooks_is_broken(body: bytes) -> None:
     with pytest.raises(ContractBroken):
         DIALECT.read(STREAMS["customer"], Cursor(), Answer(status=200, body=body), US)
+
+
+def test_control_characters_that_people_pasted_do_not_stop_a_page() -> None:
+    row = ROW.replace("<Name>Okafor</Name>", "<Name>Oka&#11;for&#x1E; &#233;</Name>")
+    (raw,) = page(told("CustomerQuery", "rows", inside=row)).raws
+    assert raw["Name"] == "Oka for  \xe9"

@@ -344,3 +344,21 @@ def test_free_text_is_cut_and_says_so_while_a_name_is_refused() -> None:
     assert memo.endswith(" [cut]")
     with pytest.raises(VendorError, match=r"Name.*41 characters.*42"):
         sent("customer", create(made.customer(name="n" * 42)))
+
+
+def test_a_group_that_stays_is_listed_with_its_parts() -> None:
+    name = "invoice.group_and_subtotal"
+    record = STREAMS["invoice"].shape.read(made.sample(name))
+    kept = replace(record, lines=[line for line in record.lines if line.line_type != "subtotal"])
+    messages = sent("invoice", made.update("invoice", {"lines"}, name=name, lines=kept.lines))
+    group = messages.find(".//InvoiceLineGroupMod")
+    assert group is not None
+    assert [each.text for each in group.iter("TxnLineID")] == ["5D2C-1789478413", "5D2D-1789478413", "5D2E-1789478413"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "element"), [("8000000A-1", "ItemSalesTaxRef"), ("code:80000002-1", "SalesTaxCodeRef")]
+)
+def test_a_customers_tax_is_a_rate_or_a_code(rate: str, element: str) -> None:
+    messages = sent("customer", create(made.customer(tax_rate=Ref(external_id=rate))))
+    assert messages.findtext(f".//{element}/ListID") == rate.removeprefix("code:")
