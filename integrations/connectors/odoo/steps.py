@@ -32,6 +32,9 @@ from .reversal import reversal_in, reverses, standing
 
 Row = dict[str, Any]
 
+_TELLING = Decimal(1)
+"""Smaller amounts may come to the same by any rate near one, once they are rounded."""
+
 LISTS: Mapping[Operation, tuple[str, ...]] = {"create": ("load", "read"), "update": ("load", "read")}
 MOVES: Mapping[Operation, tuple[str, ...]] = {
     "create": ("load", "read", "post", "read"),
@@ -145,9 +148,10 @@ def _told(record: Document) -> dict[str, Decimal]:
 
 def _check_rate(row: Mapping[str, Any]) -> None:
     currency, home = ((row.get(name) or {}).get("name") for name in ("currency_id", "company_currency_id"))
-    if not currency or not home or currency == home or not row.get("amount_total"):
+    if not currency or not home or currency == home:
         return
-    if abs(figure(row["amount_total"])) == abs(figure(row.get("amount_total_signed") or 0)):
+    total, converted = (abs(figure(row.get(name) or 0)) for name in ("amount_total", "amount_total_signed"))
+    if total >= _TELLING and total == converted:
         raise no_rate(currency, home)
 
 

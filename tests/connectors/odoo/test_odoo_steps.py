@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +50,22 @@ def found(write: Write, row: Any, stream: Any = INVOICE) -> Any:
 def test_a_document_takes_four_calls_and_an_entry_of_a_list_two() -> None:
     assert [DIALECT.steps(INVOICE, operation) for operation in ("create", "update", "void")] == [4, 5, 3]
     assert [DIALECT.steps(CUSTOMER, operation) for operation in ("create", "update")] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("total", "converted", "stops"), [("14.57", "14.57", True), ("0.01", "0.01", False), ("14.57", "18.21", False)]
+)
+def test_only_an_amount_that_tells_shows_that_a_rate_is_missing(total: str, converted: str, stops: bool) -> None:
+    line = made.lantern(quantity=Decimal(1), unit_price=Decimal(total), tax_rate=None)
+    amounts = {
+        "amount_untaxed": Decimal(total),
+        "amount_total": Decimal(total),
+        "amount_total_signed": Decimal(converted),
+    }
+    row = made.sample("invoice.draft") | amounts | {"id": 77, "currency_id": {"id": 142, "name": "GBP"}}
+    write = begun(made.invoice(lines=[line], currency="GBP"))
+    with pytest.raises(Forbidden, match="one to one") if stops else nullcontext():
+        assert isinstance(heard(write, row, 2), Done)
 
 
 def test_a_load_brings_the_ids_in_the_order_of_the_records() -> None:
