@@ -19,6 +19,7 @@ from integrations.canonical.documents import Document
 from integrations.canonical.ledger import JournalEntry
 from integrations.canonical.money import UnknownCurrency, minor_units
 from integrations.canonical.payments import Allocation, BillAllocation, BillPayment, Deposit, Payment, Refund
+from integrations.canonical.purchases import VendorCredit
 from integrations.canonical.record import Amount, Country, Currency, Rate, Record, Ref
 from integrations.canonical.sales import CreditNote
 from integrations.canonical.statistics import StatisticalEntry
@@ -35,9 +36,8 @@ def broken_laws(record: Record) -> list[Breach]:
     breaches = list(_of_writing(record, "", None))
     if any(breach.law == "currency" for breach in breaches) or getattr(record, "status", None) == "void":
         return breaches  # nothing can be added up without a currency
-    for record_types, law in _LAWS:
-        if isinstance(record, record_types):
-            breaches += law(record)
+    for law in _laws_of(type(record)):
+        breaches += law(record)
     return breaches
 
 
@@ -143,7 +143,10 @@ def _of_lines(record: Any) -> Iterator[Breach]:
     yield from _each_once("key", record.lines)
 
 
-def _each_once(name: str, lines: Iterable[Any]) -> Iterator[Breach]:
+def _each_once(name: str, lines: Sequence[Any]) -> Iterator[Breach]:
+    named = [value for line in lines if (value := getattr(line, name)) is not None]
+    if len(set(named)) == len(named):
+        return
     seen: set[str] = set()
     for n, line in enumerate(lines):
         value = getattr(line, name)
@@ -152,12 +155,14 @@ def _each_once(name: str, lines: Iterable[Any]) -> Iterator[Breach]:
         seen.add(value)
 
 
-def _of_credit_notes(credit: CreditNote) -> Iterator[Breach]:
+def _of_credits(credit: CreditNote | VendorCredit) -> Iterator[Breach]:
     for name in ("subtotal", "tax_total", "total", "remaining_credit"):
         yield from _not_negative(credit, name)
     nets = [line.net_amount for line in credit.lines if line.line_type not in ("text", "subtotal")]
     if credit.total is None and credit.subtotal is None and sum((net for net in nets if net), ZERO) < 0:
-        yield Breach("lines", "positive", "the lines of a credit note come to less than zero: its amounts are positive")
+        yield Breach("lines", "positive", "the lines of a credit come to less than zero: its amounts are positive")
+    if not isinstance(credit, CreditNote):
+        return  # what uses it up is told by the payment
     for n, use in enumerate(credit.applies_to):
         yield from _not_negative(use, "amount", f"applies_to[{n}].")
     used = sum((use.amount for use in credit.applies_to if use.amount is not None), ZERO)
@@ -250,9 +255,14 @@ _LAWS: tuple[tuple[type | tuple[type, ...], Callable[[Any], Iterable[Breach]]], 
     (Record, _of_names),
     ((Document, JournalEntry, StatisticalEntry), _of_lines),
     (Document, broken_totals),
-    (CreditNote, _of_credit_notes),
+    ((CreditNote, VendorCredit), _of_credits),
     ((Payment, BillPayment), _of_payments),
     (Refund, _of_refunds),
     (Deposit, _of_deposits),
     (JournalEntry, _of_entries),
 )
+
+
+@cache
+def _laws_of(kind: type[Record]) -> tuple[Callable[[Any], Iterable[Breach]], ...]:
+    return tuple(law for record_types, law in _LAWS if issubclass(kind, record_types))

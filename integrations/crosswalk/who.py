@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db.models import Q
 from django.utils import timezone
 
 from integrations.connections.models import Connection
 from integrations.crosswalk.models import Apart, Identity, Link, Origin
 from plumbing.ids import new_id
-from plumbing.pages import write_columns, write_page
+from plumbing.pages import ask_page, write_columns, write_page
 from tenants.scope import current_tenant_id
 
 ONE_NAME = ("tenant_id", "connection_id", "object", "external_id")
@@ -19,16 +20,28 @@ ONE_ORIGIN = ("tenant_id", "source_id", "role")
 Name = TypeVar("Name", str, UUID)
 
 
+# As plain SQL and not as a list of a thousand parameters: these two are asked for every batch, several times.
+LINKED = """
+SELECT link.external_id, link.identity_id FROM {page} JOIN {table} AS link ON link.tenant_id = %(tenant)s
+    AND link.connection_id = %(connection)s AND link.object = %(object)s AND """
+
+
 def identities(names: Collection[str], *, at: Connection, object: str) -> dict[str, UUID]:
     """Whose names these are: external id → identity, for those that are known."""
-    rows = Link.objects.filter(connection=at, object=object, external_id__in=names)
-    return dict(rows.values_list("external_id", "identity_id"))
+    return dict(_links("link.external_id = page.name", names, at=at, object=object))
 
 
 def names(identities: Collection[UUID], *, at: Connection, object: str) -> dict[UUID, str]:
     """What these are called at a connection: identity → external id, for those that have a name there."""
-    rows = Link.objects.filter(connection=at, object=object, identity__in=identities)
-    return dict(rows.values_list("identity_id", "external_id"))
+    found = _links("link.identity_id = page.name::uuid", identities, at=at, object=object)
+    return {identity: name for name, identity in found}
+
+
+def _links(
+    which: str, asked: Collection[str] | Collection[UUID], *, at: Connection, object: str
+) -> list[tuple[str, UUID]]:
+    place = {"tenant": current_tenant_id(), "connection": at.pk, "object": object}
+    return ask_page(Link, LINKED + which, {"name": list(dict.fromkeys(asked))}, place) if asked else []
 
 
 def introduce(names: Collection[str], *, kind: str, at: Connection, object: str) -> dict[str, UUID]:
@@ -63,6 +76,15 @@ def link(names: Mapping[str, UUID], *, at: Connection, object: str, how: Link.Ho
     }
     if pairs:
         write_columns(Link, columns, same=same, unique=ONE_NAME)
+
+
+def rename(names: Mapping[str, UUID], *, at: Connection, object: str, how: Link.How) -> None:
+    """Say that these identities have these names there now; whatever else a name or an identity was linked to has passed."""
+    linked = Link.objects.filter(connection=at, object=object)
+    linked = linked.filter(Q(external_id__in=list(names)) | Q(identity__in=list(names.values())))
+    passed = [row.pk for row in linked if names.get(row.external_id) != row.identity_id]
+    Link.objects.filter(pk__in=passed).delete()
+    link(names, at=at, object=object, how=how)
 
 
 def apart(identities: Collection[UUID], *, at: Connection, object: str) -> set[UUID]:

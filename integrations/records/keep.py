@@ -102,6 +102,12 @@ WHERE (page.digest, page.place, %(edition)s, 'live') IS DISTINCT FROM (held.raw_
 """
 
 
+SIGHTED = """
+INSERT INTO {table} (id, tenant_id, connection_id, object, sweep, read_at, external_ids)
+SELECT %(id)s, %(tenant)s, %(connection)s, %(object)s, %(sweep)s, %(read_at)s, array_agg(page.external_id) FROM {page}
+"""
+
+
 class _Row(NamedTuple):
     """What differs from record to record of what is written; the words by which it is found follow."""
 
@@ -170,12 +176,7 @@ class _Keeper:
             "digest": [each.digest for each in said.values()],
             "place": [each.place for each in said.values()],
         }
-        values = {
-            "tenant": self.stream.tenant_id,
-            "connection": self.stream.connection_id,
-            "object": self.stream.object,
-            "edition": self.facts.shape.edition,
-        }
+        values = {**self._place(), "edition": self.facts.shape.edition}
         rows = ask_page(Record, DIFFERING, page, values) if said else []
         return {name: None if old[0] is None else _Held(*old) for name, *old in rows}
 
@@ -263,14 +264,10 @@ class _Keeper:
     def _note_as_met(self, same: Collection[str], others: Collection[str]) -> None:
         """What was not written was met all the same: a full sweep has seen it, and an older page must not overwrite it."""
         if self.stream.sweep_full and self.stream.sweep_started_at is not None:
-            if same or others:
-                Sighting.objects.create(
-                    connection_id=self.stream.connection_id,
-                    object=self.stream.object,
-                    sweep=self.stream.sweep,
-                    read_at=self.read_at,
-                    external_ids=[*same, *others],
-                )
+            met = [*same, *others]
+            page = {"sweep": self.stream.sweep, "read_at": self.read_at, "id": new_id(), **self._place()}
+            if met:
+                ask_page(Sighting, SIGHTED, {"external_id": met}, page)
         elif same:
             self._rows(same).update(read_at=Greatest(F("read_at"), Value(self.read_at)))
 
@@ -282,6 +279,13 @@ class _Keeper:
             connection=self.stream.connection_id, object=self.stream.object, read_at__gt=self.read_at
         )
         return {name for names in later.values_list("external_ids", flat=True) for name in names}
+
+    def _place(self) -> dict[str, Any]:
+        return {
+            "tenant": self.stream.tenant_id,
+            "connection": self.stream.connection_id,
+            "object": self.stream.object,
+        }
 
     def _next_feed_no(self) -> int:
         self.stream.feed_no += 1

@@ -67,7 +67,10 @@ def opened(text: Text, at: Sequence[str]) -> Any:
 
 
 def member(path: Sequence[str]) -> Callable[[Text], Any]:
-    """A function that takes the member at a path out of an undecoded payload; None where there is none."""
+    """A function that takes the member at a path out of an undecoded payload; None where there is none.
+
+    It raises msgspec.DecodeError where something else than objects lies on the way.
+    """
     kind: Any = Any
     for name in reversed(path):
         kind = msgspec.defstruct("Members", [("member", kind, msgspec.field(name=name, default=None))])

@@ -28,8 +28,9 @@ def load(url: str, database: psycopg.Connection, table: str) -> None:
 
 def main(url: str, conninfo: str) -> None:
     with psycopg.connect(conninfo) as database:
-        first = timed(lambda: load(url, database, "once"))
-        tell(first=first, again=timed(lambda: load(url, database, "twice")))
+        name = database.info.dbname
+        first = timed("first", lambda: load(url, database, "once"), database=name)
+        tell(**first, **timed("again", lambda: load(url, database, "twice"), database=name))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import dlt
 from dlt.sources.helpers import requests
@@ -29,7 +30,9 @@ def main(url: str, database: str, folder: str) -> None:
         dataset_name="by_dlt",
         pipelines_dir=folder,
     )
-    tell(first=timed(lambda: pipeline.run(invoices(url))), again=timed(lambda: pipeline.run(invoices(url))))
+    name = urlsplit(database).path.lstrip("/")
+    first = timed("first", lambda: pipeline.run(invoices(url)), database=name)
+    tell(**first, **timed("again", lambda: pipeline.run(invoices(url)), database=name))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import connection, transaction
 from hypothesis import given, settings
@@ -17,10 +18,11 @@ from hypothesis import strategies as st
 from integrations.canonical.kinds import KINDS
 from integrations.connections.models import Connection
 from integrations.connectors import registry
-from integrations.records.keep import Kept, exact, keep, to_json
-from integrations.records.models import Issue, Record, Stream
+from integrations.records.keep import PART, Kept, exact, keep, to_json
+from integrations.records.models import Issue, Record, Sighting, Stream
 from integrations.records.terms import digits, term, terms, words_of
 from integrations.wire.stream import Gone, Page, Problem
+from integrations.wire.undecoded import Undecoded
 from tests.sync.words import document
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,7 +39,7 @@ def stream(source: Connection) -> Stream:
 def take(stream: Stream, *raws: dict[str, Any], at: datetime = NOW, **more: Any) -> Kept:
     facts = registry.connector(stream.connection.connector).stream(stream.object)
     with transaction.atomic():
-        return keep(stream, Page(raws=raws, **more), facts=facts, read_at=at)
+        return keep(stream, Page(**{"raws": raws} | more), facts=facts, read_at=at)
 
 
 def invoice(id: str, number: str = "", **more: Any) -> dict[str, Any]:
@@ -110,6 +112,59 @@ def test_an_older_page_does_not_overwrite_a_fact_that_was_read_again_since(strea
     take(stream, invoice("1", memo="a"), at=NOW + timedelta(minutes=2))
 
     assert take(stream, invoice("1", memo="b"), at=NOW + timedelta(minutes=1)).counts == {"older": 1}
+
+
+@pytest.fixture
+def sweeping(stream: Stream) -> Stream:
+    """The stream, while everything is being read."""
+    stream.sweep, stream.sweep_full, stream.sweep_started_at = 2, True, NOW
+    with transaction.atomic():
+        stream.save()
+    return stream
+
+
+def test_a_full_sweep_rewrites_no_record_that_says_the_same(sweeping: Stream) -> None:
+    take(sweeping, invoice("1"), invoice("2"))
+    take(sweeping, invoice("1"), invoice("2"), at=NOW + timedelta(minutes=2))
+
+    with transaction.atomic():
+        sighting = Sighting.objects.get()
+    assert (sorted(sighting.external_ids), sighting.sweep) == (["1", "2"], 2)
+    assert {row.read_at for row in held(sweeping).values()} == {NOW}
+
+
+def test_an_older_page_does_not_overwrite_what_a_full_sweep_has_met_since(sweeping: Stream) -> None:
+    take(sweeping, invoice("1", memo="a"), invoice("2"))
+    take(sweeping, invoice("1", memo="a"), invoice("2"), at=NOW + timedelta(minutes=2))
+
+    between = NOW + timedelta(minutes=1)
+    assert take(sweeping, invoice("1", memo="b"), at=between).counts == {"older": 1}
+    assert take(sweeping, gone=[Gone(external_id="2", how="deleted")], at=between).counts == {}
+    assert '"a"' in held(sweeping)["1"].raw
+
+
+def test_a_page_that_is_not_decoded_is_kept_byte_by_byte(stream: Stream) -> None:
+    text = msgspec.json.format(msgspec.json.encode(invoice("1", odd=Decimal("1.50"))), indent=3)
+    page = Undecoded([msgspec.Raw(text)])
+
+    assert take(stream, raws=page).counts == {"new": 1}
+    assert take(stream, raws=page).counts == {"same": 1}
+    assert held(stream)["1"].raw.encode() == text
+
+
+def test_what_is_no_json_is_an_issue_and_the_page_goes_on(stream: Stream) -> None:
+    good = msgspec.json.encode(invoice("1"))
+    page = Undecoded([msgspec.Raw(b'{"id": "2", "number": nonsense}'), msgspec.Raw(good)])
+
+    assert take(stream, raws=page).counts == {"new": 1, "unreadable": 1}
+
+
+def test_a_page_of_several_parts_moves_the_feed_without_gaps(stream: Stream) -> None:
+    names = [str(number) for number in range(PART * 2 + 7)]
+
+    assert take(stream, *map(invoice, names)).counts == {"new": len(names)}
+
+    assert feed(stream) == [(number, name) for number, name in enumerate(names, start=1)]
 
 
 def test_what_the_vendor_itself_says_is_older_does_not_count(stream: Stream) -> None:
