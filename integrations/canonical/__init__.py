@@ -32,7 +32,7 @@ from integrations.canonical.payments import (
     Refund,
     RefundAllocation,
 )
-from integrations.canonical.purchases import Bill, PurchaseOrder
+from integrations.canonical.purchases import Bill, PurchaseOrder, VendorCredit
 from integrations.canonical.record import Record, Ref
 from integrations.canonical.sales import CreditNote, CreditUse, Invoice, Quote, SalesOrder, SalesReceipt
 from integrations.canonical.statistics import StatisticalEntry, StatisticalLine
@@ -84,6 +84,7 @@ __all__ = [
     "TaxSummary",
     "UnknownCurrency",
     "Vendor",
+    "VendorCredit",
     "broken_laws",
     "decode",
     "encode",

@@ -13,7 +13,7 @@ from integrations.canonical.items import Item
 from integrations.canonical.ledger import Account, Dimension, ExchangeRate, JournalEntry, PaymentTerm, TaxRate
 from integrations.canonical.parties import Customer, SalesRep, Vendor
 from integrations.canonical.payments import BillPayment, Deposit, Payment, Refund
-from integrations.canonical.purchases import Bill, PurchaseOrder
+from integrations.canonical.purchases import Bill, PurchaseOrder, VendorCredit
 from integrations.canonical.record import Record, Ref
 from integrations.canonical.refs import BESIDE
 from integrations.canonical.sales import CreditNote, Invoice, Quote, SalesOrder, SalesReceipt
@@ -37,6 +37,7 @@ KINDS: dict[str, type[Record]] = {
     "quote": Quote,
     "sales_order": SalesOrder,
     "bill": Bill,
+    "vendor_credit": VendorCredit,
     "bill_payment": BillPayment,
     "purchase_order": PurchaseOrder,
     "deposit": Deposit,

@@ -1,11 +1,11 @@
-"""What is bought: the order and the vendor's bill."""
+"""What is bought: the order, the vendor's bill, and what he gives back."""
 
 from __future__ import annotations
 
 from datetime import date
 
 from integrations.canonical.documents import Document, InvoicingStatus, OrderStatus, Settled
-from integrations.canonical.record import said
+from integrations.canonical.record import Amount, said
 from integrations.canonical.refs import AccountRef, PurchaseOrderRef, VendorRef
 
 
@@ -15,6 +15,18 @@ class Bill(Settled, frozen=True, kw_only=True):
     vendor: VendorRef
     payable_account: AccountRef | None = None
     purchase_orders: list[PurchaseOrderRef] = []
+
+
+class VendorCredit(Settled, frozen=True, kw_only=True):
+    """What a vendor owes us back: amounts and quantities are positive, as on the bill it takes back.
+
+    What uses it up is a bill payment; `number` is the vendor's own number of it.
+    """
+
+    vendor: VendorRef
+    payable_account: AccountRef | None = None
+    reason: str | None = None
+    remaining_credit: Amount | None = None
 
 
 class PurchaseOrder(Document, frozen=True, kw_only=True):

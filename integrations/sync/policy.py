@@ -22,8 +22,8 @@ class Policy:
 
     `match`: groups of fields by which a record that stands at the target already is recognised; the first group in
     which all agree with exactly one record decides. `conflicts`: both sides changed the same field since they last
-    agreed; `newest` is the side whose record was changed last, for flows that go both ways. `first_match`: a recognised record says something else.
-    `source_gone`: it was deleted or merged away there.
+    agreed; `newest` is the side whose record was changed last, for flows that go both ways. `first_match`: a recognised
+    record says something else. `source_gone`: it was deleted or merged away there.
     """
 
     may: tuple[Operation, ...] = ("create", "update", "void")

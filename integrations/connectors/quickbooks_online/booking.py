@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from integrations.canonical import Bill, Line, PurchaseOrder, Ref, Refund, round_to_minor
+from integrations.canonical import Bill, Line, PurchaseOrder, Ref, Refund, VendorCredit, round_to_minor
 from integrations.canonical.documents import Document
 
 Booked = Document | Refund
@@ -36,7 +36,7 @@ def booked(document: D) -> D:
     ]
     kinds = {line.line_type for line in lines}
     if document.discount_total and "discount" not in kinds:
-        if isinstance(document, Bill | PurchaseOrder):
+        if isinstance(document, Bill | VendorCredit | PurchaseOrder):
             raise ValueError("there is a total of discounts but no line for them, with an item or an account")
         lines.append(Line(line_type="discount", net_amount=-document.discount_total))
     if document.charge_total and not kinds & {"charge", "shipping"}:
@@ -66,7 +66,7 @@ def _booked_line(line: Line, document: Booked, place: int) -> Line:
         if line.external_id is None:
             raise ValueError(f"line {place} is a bundle: QuickBooks bundles cannot be made, only kept")
         return line
-    if isinstance(document, Bill | PurchaseOrder):
+    if isinstance(document, Bill | VendorCredit | PurchaseOrder):
         if line.item is None and line.account is None:
             raise ValueError(f"line {place} names neither an item nor an account")
     else:

@@ -20,7 +20,7 @@ from .dimensions import CLASS, DEPARTMENT
 from .documents import CREDIT_NOTE, INVOICE, QUOTE, SALES_RECEIPT, total_of
 from .journals import JOURNAL_ENTRY, debits_of
 from .payments import BILL_PAYMENT, PAYMENT
-from .purchases import BILL, PURCHASE_ORDER
+from .purchases import BILL, PURCHASE_ORDER, VENDOR_CREDIT
 from .rates import EXCHANGE_RATE
 from .refunds import REFUND
 from .shapes import ACCOUNT, CUSTOMER, ITEM, PAYMENT_TERM, TAX_RATE, VENDOR
@@ -159,6 +159,14 @@ CONNECTOR = Connector(
         _transaction("purchase_order", "PurchaseOrder", PURCHASE_ORDER, page="purchaseorder?txnId"),
         # Two vendors may use the same number.
         _transaction("bill", "Bill", BILL, page="bill?txnId", found_by=("DocNumber", "VendorRef"), unique=""),
+        _transaction(
+            "vendor_credit",
+            "VendorCredit",
+            VENDOR_CREDIT,
+            page="vendorcredit?txnId",
+            found_by=("DocNumber", "VendorRef"),
+            unique="",
+        ),
         _transaction("journal_entry", "JournalEntry", JOURNAL_ENTRY, page="journal?txnId", total=debits_of),
         # A payment has no number that can be asked for.
         _transaction(
@@ -216,7 +224,7 @@ CONNECTOR = Connector(
     ),
     can=(
         "Reads and writes customers, vendors, items, accounts, terms, classes, locations, exchange rates, estimates, "
-        "invoices, sales receipts, credit memos, refund receipts, payments, purchase orders, bills, bill payments, "
+        "invoices, sales receipts, credit memos, refund receipts, payments, purchase orders, bills, vendor credits, bill payments, "
         "deposits and journal entries; reads tax codes.",
         "Sees deletions of the last 30 days, voids, and entries made inactive.",
         "Sends up to 30 records in one call, and finds its own documents again after a lost answer.",
@@ -225,8 +233,7 @@ CONNECTOR = Connector(
         "Drafts: a document posts to the ledger when it is made.",
         "Sales orders and statistical entries: QuickBooks Online has none.",
         "Deleting customers, items or accounts: they are made inactive.",
-        "Vendor credits are not records of their own: a bill payment names those that it uses.",
-        "Voiding credit memos, refunds and deposits, making bundles, or changing the currency of a customer.",
+        "Voiding credit memos, vendor credits, refunds and deposits, making bundles, or changing the currency of a customer.",
         "Booking before the closing date of the books.",
     ),
 )

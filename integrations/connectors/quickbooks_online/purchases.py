@@ -1,4 +1,4 @@
-"""QuickBooks Online's bills and purchase orders as two-way tables: their lines go to an item or to an account.
+"""QuickBooks Online's bills, vendor credits and purchase orders as two-way tables: lines go to an item or to an account.
 
 Members after the vendor's schema (Finance.xsd), derived/samples_from_xml/bill_create_response.json, purchase_order.json.
 """
@@ -8,11 +8,23 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from integrations.canonical import Bill, Line, PurchaseOrder
+from integrations.canonical import Bill, Line, PurchaseOrder, VendorCredit
 from integrations.wire.shape import F, Fixed, Lines
 
 from .dimensions import tags
-from .documents import DOCUMENT_NOISE, HEAD, STATUS, TEXT_LINE, TOTALS, DocumentShape, kind, put_lines
+from .documents import (
+    CURRENCY,
+    DOCUMENT_NOISE,
+    HEAD,
+    MEMO,
+    STATUS,
+    TAX_MODE,
+    TEXT_LINE,
+    TOTALS,
+    DocumentShape,
+    kind,
+    put_lines,
+)
 from .shapes import ENTITY, Payload, member, refers, to_ref
 
 _BY_ITEM, _BY_ACCOUNT = "ItemBasedExpenseLineDetail", "AccountBasedExpenseLineDetail"
@@ -145,6 +157,27 @@ BILL = BillShape(
         F("purchase_orders", "", read=_orders, write=_to_orders),
         F("due_on", "DueDate"),
         F("amount_due", "Balance", write=None),
+        refers("payable_account", "APAccountRef"),
+        STATUS,
+    ),
+)
+
+# It has no terms, no due date and no address.
+VENDOR_CREDIT = DocumentShape(
+    VendorCredit,
+    **ENTITY,
+    ignore=DOCUMENT_NOISE,
+    fields=(
+        F("number", "DocNumber"),
+        F("issued_on", "TxnDate"),
+        *CURRENCY,
+        TAX_MODE,
+        MEMO,
+        refers("vendor", "VendorRef"),
+        *_LINES,
+        *TOTALS,
+        tags("", "location"),
+        F("remaining_credit", "Balance", write=None),
         refers("payable_account", "APAccountRef"),
         STATUS,
     ),

@@ -28,7 +28,7 @@ _PARTY: Mapping[str, int] = {
     **{f"{place}.{name}": longest for place in ("BillAddr", "ShipAddr") for name, longest in _ADDRESS.items()},
 }
 _SALES = ("Estimate", "Invoice", "SalesReceipt", "CreditMemo", "RefundReceipt")
-_DOCUMENTS = (*_SALES, "PurchaseOrder", "Bill", "JournalEntry", "Deposit")
+_DOCUMENTS = (*_SALES, "PurchaseOrder", "Bill", "VendorCredit", "JournalEntry", "Deposit")
 _DOCUMENT: Mapping[str, int] = {
     "DocNumber": 21,
     "PaymentRefNum": 21,  # memory

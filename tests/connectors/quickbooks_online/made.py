@@ -38,6 +38,7 @@ from integrations.canonical import (
     SalesReceipt,
     Tag,
     Vendor,
+    VendorCredit,
 )
 from integrations.connectors.quickbooks_online.connector import CONNECTOR
 from integrations.wire.connector import Write
@@ -329,6 +330,7 @@ RECORDS: dict[str, st.SearchStrategy[Any]] = {
         payable_account=maybe(REFS),
         purchase_orders=st.lists(REFS, max_size=2),
     ),
+    "vendor_credit": st.builds(VendorCredit, **PURCHASE, payable_account=maybe(REFS)),
     "purchase_order": st.builds(
         PurchaseOrder, **PURCHASE, vendor_note=maybe(WORDS), status=st.sampled_from(["draft", "open", "closed"])
     ),

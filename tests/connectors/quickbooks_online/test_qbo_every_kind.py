@@ -39,6 +39,7 @@ from integrations.canonical import (
     Refund,
     SalesReceipt,
     Vendor,
+    VendorCredit,
     broken_laws,
 )
 from integrations.connectors.quickbooks_online.connector import CONNECTOR
@@ -151,6 +152,7 @@ MAKERS: dict[str, tuple[Callable[[World], Record], dict[str, Any]]] = {
     ),
     "purchase_order": (lambda world: PurchaseOrder(**world.bought()), {"memo": "As changed"}),
     "bill": (lambda world: Bill(**world.bought()), {"memo": "As changed"}),
+    "vendor_credit": (lambda world: VendorCredit(**world.bought()), {"memo": "As changed"}),
     "journal_entry": (an_entry, {"memo": "As changed"}),
     "payment": (a_payment, {"memo": "As changed"}),
     "bill_payment": (a_bill_payment, {"memo": "As changed"}),
