@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 WEB, SANDBOX = 8000, 8100
 FIRST = "quickbooks_online"
-OTHERS = ("odoo",)
+OTHERS = ("odoo", "quickbooks_desktop")
 SPEED = 20  # how many times faster than the vendors' their limits of rate run: real, but nobody has to wait long
 
 _claims: list[socket.socket] = []

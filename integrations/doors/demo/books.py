@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,15 +13,20 @@ import msgspec
 import requests
 from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 
 from integrations.connections import authorise
+from integrations.connections.callers import caller_of, new_password
 from integrations.connections.models import Connection
 from integrations.connections.services import save_connection
 from integrations.connections.services import test as try_out
 from integrations.connections.site import SIMULATOR
 from integrations.doors.demo.companies import COMPANIES, Company
 from integrations.simulation.sandbox import CONTROL
+from integrations.wire.errors import TryLater
 from tenants.access.models import User
+
+COMES_EVERY, COMES_WITHIN = 1.0, 30.0  # seconds between visits of who comes to us, and until the first has ended
 
 
 class Books(ABC):
@@ -119,7 +126,38 @@ class Odoo(Books):
         return str(self.tell("documents", model=model, domain=[condition], only=["id"])[0]["id"])
 
 
+class QuickBooksDesktop(Books):
+    """It cannot be called: a Web Connector on its PC comes to our door, as long as the demo lasts."""
+
+    slug, name = "quickbooks_desktop", "QuickBooks Desktop"
+
+    def connect(self, company: Company, owner: User) -> Connection:
+        connection = self._connection(owner, {})
+        # The company file of a British firm; it is made when it is opened for the first time.
+        made_with = {"name": company.name, "currency": company.currency, "country": "GB", "zone": company.zone}
+        self.tell("open_file", path=rf"C:\Books\{company.slug}.qbw", **made_with)
+        self._come(connection, owner)
+        give_up = time.monotonic() + COMES_WITHIN
+        while connection.state != Connection.State.CONNECTED and time.monotonic() < give_up:
+            with suppress(TryLater):
+                try_out(connection, by=owner)
+            time.sleep(COMES_EVERY / 4)
+        return connection
+
+    def answers(self, company: Company, connection: Connection) -> dict[str, str]:
+        untaxed = self.tell("id_of", kind="SalesTaxCode", name="Non")
+        return {"income_account": self.tell("id_of", kind="Account", name="Sales"), "tax_code": f"code:{untaxed}"}
+
+    def _come(self, connection: Connection, owner: User) -> None:
+        """What a person does at the PC: add the connection's file to the Web Connector, and type the password."""
+        password = new_password(connection, by=owner)
+        with transaction.atomic():
+            user = caller_of(connection).user
+        address = settings.PUBLIC_URL + reverse("polled", args=(self.slug,))
+        self.tell("start_visits", url=address, user=user, password=password, every=COMES_EVERY)
+
+
 UNTAXED = {"name": "0%", "amount": 0}
 
-BOOKS: dict[str, Books] = {books.slug: books for books in (QuickBooksOnline(), Odoo())}
+BOOKS: dict[str, Books] = {books.slug: books for books in (QuickBooksOnline(), Odoo(), QuickBooksDesktop())}
 """Every vendor that the demo can keep books at."""

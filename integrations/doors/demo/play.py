@@ -74,8 +74,9 @@ def _play(wait_for: Callable[[str], None], data: Path | None, books: Books) -> l
     with step("Companies and people"):
         support = stage.operators()
         tenants = {company: stage.people(company, support=support) for company in COMPANIES}
-    with step("Simulated vendors"):
+    with step("Servers and simulated vendors"):
         wait_for(settings.SANDBOX_URL)
+        wait_for(f"{settings.PUBLIC_URL}/healthz")
         stage.register_with_vendors()
     with step("Connections and flows"):
         flows, *_ = [_flows(company, tenants[company], books, enabled=company == first) for company in books.companies]
@@ -88,7 +89,6 @@ def _play(wait_for: Callable[[str], None], data: Path | None, books: Books) -> l
         _say_what_was_done(results)
         _say_verdict(bad, expected, writes=books.writes() - before)
         _say_issues()
-        wait_for(f"{settings.PUBLIC_URL}/healthz")
         _say_where(results)
     return bad
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 from html import escape
+from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
@@ -75,9 +76,10 @@ class Program(Simulator):
         """The company file that is open."""
         return self.desk.company
 
-    def open_file(self, path: str = OTHER) -> None:
-        """Somebody closes the company file and opens another one, which is made if need be."""
-        settings = Settings(name="Marlow Studio LLC", edition=self.company.settings.edition)
+    def open_file(self, path: str = OTHER, **made_with: Any) -> None:
+        """Somebody closes the company file and opens another one, which is made if need be, with these settings."""
+        usual: dict[str, Any] = {"name": "Marlow Studio LLC", "edition": self.company.settings.edition}
+        settings = Settings(**usual | made_with)
         self.file = path
         self.store.set("open file", path)
         self.desk = self._open(path, settings)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from . import documents, ledger, lists, settlement
-from .app import NOT_ALLOWED, NOT_OPEN, OTHER, UNEXPECTED, Program
+from .app import NOT_ALLOWED, NOT_OPEN, UNEXPECTED, Program
 from .grammar import Body
 from .kinds import LISTS, TXNS
 from .webconnector import Visit, WebConnector, over_http
@@ -143,7 +143,7 @@ class QuickBooksDesktop(Program):
             "trial": self.trial,
             "id_of": self.id_of,
             "change": self.change,
-            "open_file": lambda path=OTHER: self.open_file(path),
+            "open_file": self.open_file,
             "close_quickbooks": self.close_quickbooks,
             "withdraw_access": self.withdraw_access,
             "open_quickbooks": self.open_quickbooks,
