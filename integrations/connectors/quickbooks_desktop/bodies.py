@@ -16,8 +16,8 @@ from integrations.wire.xml import KIND
 from .booking import is_group
 from .books import CURRENCIES
 from .documents import NOT_TAXED, RATE
-from .entities import CHANGED, NEW_LINES, Entity, entity_of
-from .grammar import DELETING, VOIDING, Table
+from .entities import Entity, entity_of
+from .grammar import CHANGED_LINES, DELETING, LINES, VOIDING, Table
 from .items import as_it_stands, kind_of
 from .methods import with_method_name
 from .qbxml import Asked, document, plain_text
@@ -53,11 +53,11 @@ def _asked(stream: Stream, entity: Entity, write: Write, site: Site) -> Asked:
     if write.operation == "create":
         body = _creation(stream, entity, write, record, site)
         kind = kind_of(body) if KIND in body else entity.name
-        table, lines, ending = entity.added(kind), NEW_LINES, "Add"
+        table, lines, ending = entity.added(kind), LINES, "Add"
     else:
         body = _identity(entity, write) | _changes(stream, entity, write, record, site)
         kind = kind_of(write.raw or {}) if stream.kind == "item" else entity.name
-        table, lines, ending = entity.changed(kind), CHANGED, "Mod"
+        table, lines, ending = entity.changed(kind), CHANGED_LINES, "Mod"
     _check_number(stream, entity, body, table)
     _check_needs(kind, body, table, is_new=write.operation == "create")
     name = f"{kind}{ending}"

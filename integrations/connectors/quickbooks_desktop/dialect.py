@@ -27,7 +27,7 @@ from .books import EVERYTHING_ABOUT_BOOKS, company_in
 from .entities import Entity, entity_of
 from .faults import NOT_FOUND, answers_in, error_of, one_by_id, unanswered
 from .grammar import DELETED, LIST_QUERY, TXN_QUERY
-from .qbxml import Asked, Told, document
+from .qbxml import Asked, Told, document, plain_text
 from .quirks import is_guid, is_longer_ago, is_void, mark_at
 from .shapes import bare, member
 
@@ -342,7 +342,8 @@ def _by(entity: Entity, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    return " ".join(str(value or "").split())
+    """A text as QuickBooks keeps it."""
+    return " ".join(plain_text(str(value or ""), is_free=True, path="").split())
 
 
 def _recognised(stream: Stream, write: Write, rows: Sequence[dict[str, Any]], site: Site) -> Outcome | None:
@@ -422,7 +423,8 @@ def _holds(theirs: Any, sent: Any) -> bool:
 def _is_same(theirs: Any, ours: Any) -> bool:
     """Whether two values say the same, whoever writes them; long free text may have been cut."""
     if isinstance(theirs, Mapping) and isinstance(ours, Mapping):
-        return bool(theirs.get("ListID") == ours.get("ListID") or theirs.get("FullName") == ours.get("FullName"))
+        name = "ListID" if ours.get("ListID") else "FullName"
+        return bool(theirs.get(name) == ours.get(name))
     if isinstance(ours, bool):
         return str(theirs).lower() in (("true", "1") if ours else ("false", "0"))
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from integrations.wire.stream import Stream
 
-from .grammar import CHANGED_LINES, CHANGED_LISTS, CHANGED_TRANSACTIONS, LINES, LISTS, TRANSACTIONS, Table
+from .grammar import CHANGED_LISTS, CHANGED_TRANSACTIONS, LISTS, TRANSACTIONS, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +47,6 @@ class Entity:
         """Whether QuickBooks keeps our GUID with it, so that ours can be told from others'."""
         made = {**LISTS, **TRANSACTIONS}.get(self.name, LISTS["ItemService"])  # all items are alike in this
         return any(part.name == "ExternalGUID" for part in made)
-
-
-NEW_LINES: Mapping[str, Table] = LINES
-CHANGED: Mapping[str, Table] = CHANGED_LINES
 
 
 def _of(kind: str, tables: Mapping[str, Table]) -> Table:

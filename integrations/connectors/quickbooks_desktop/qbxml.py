@@ -330,7 +330,7 @@ def _told(element: xml.Element) -> Told:
     for child in element:
         name = xml.local(child)
         plain = xml.to_plain(child, lists=_LISTS, shared=_SHARED)
-        if isinstance(plain, dict):
+        if isinstance(plain, dict) and name.endswith("Ret"):  # an ErrorRecovery shows no record
             rows.append({xml.KIND: name.removesuffix("Ret"), **plain})
     return Told(
         name=xml.local(element).removesuffix("Rs"),
