@@ -13,7 +13,7 @@ from django.utils.http import content_disposition_header
 
 from integrations.connections import callers, queue, visits
 from integrations.connections.models import Connection, Errand, Visit
-from integrations.doors.admin.allowed import check
+from integrations.doors.admin.allowed import check, may
 from integrations.doors.polled import address_of
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ def urls(pages: ConnectionPages) -> list[URLPattern]:
     return [path("<uuid:object_id>/invitation/", wrap(invitation), name=f"{name}_invitation")]
 
 
-def card(pages: ConnectionPages, connection: Connection) -> dict[str, Any]:
+def card(pages: ConnectionPages, request: HttpRequest, connection: Connection) -> dict[str, Any]:
     """What a connection's page shows of its caller: the way in, the last visits, and what waits since when."""
     waiting = queue.waiting(connection)
     return {
         "caller": callers.caller_of(connection),
         "caller_address": address_of(connection.connector),
-        "invitation_url": pages.url("invitation", connection),
+        "invitation_url": pages.url("invitation", connection) if may(request, pages.manages) else "",
         "visits": list(Visit.objects.filter(connection=connection)[:SHOWN_VISITS]),
         "errands": [(state.label, waiting.numbers[state]) for state in Errand.State if state in waiting.numbers],
         "waiting_since": waiting.since,
@@ -47,7 +47,7 @@ def card(pages: ConnectionPages, connection: Connection) -> dict[str, Any]:
 
 def invite(pages: ConnectionPages, request: HttpRequest, connection: Connection) -> HttpResponse:
     """The invitation file, to be opened by the vendor's side; the password is not in it."""
-    check(request, "connection.manage")
+    check(request, pages.manages)
     address = address_of(connection.connector)
     try:
         file = callers.invitation(connection, address=address, support=address)

@@ -272,7 +272,7 @@ class ConnectionPages(TenantPages):
             "can": kind.can,
             "cannot": kind.cannot,
             "panel_template": "tieout/connection.html",
-            **(callers.card(self, connection) if is_polled(connection) else {}),
+            **(callers.card(self, request, connection) if is_polled(connection) else {}),
         }
 
     def get_urls(self) -> Any:
