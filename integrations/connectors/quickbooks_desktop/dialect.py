@@ -111,9 +111,8 @@ class QuickBooksDesktopDialect(Dialect):
             error = error_of(told)
             if not place.iterator or isinstance(error, TryLater):
                 raise error
-            return Page(
-                raws=[], next=place.again.token()
-            )  # whatever else is wrong, the question from its beginning tells
+            # Whatever else may be wrong with it, the question from its beginning will tell.
+            return Page(raws=[], next=place.again.token())
         rows = _rows(entity, told.rows, answers.get(CURRENCIES), site)
         gone, problems = _gone(stream, cursor, answers.get(GONE), answer)
         if place.iterator and told.remaining + len(told.rows) != place.left:
@@ -125,7 +124,7 @@ class QuickBooksDesktopDialect(Dialect):
             gone=gone,
             problems=problems,
             next=following.token() if following else None,
-            mark=mark_at(answer.received_at, told.rows, overlap=stream.overlap_seconds),
+            mark=mark_at(answer.asked_at or answer.received_at, told.rows, overlap=stream.overlap_seconds),
         )
 
     def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
@@ -157,12 +156,12 @@ class QuickBooksDesktopDialect(Dialect):
         after = answers.get(AFTER)
         there = {str(row.get(entity.key)): row for row in after.rows} if after else {}
         outcomes: list[Outcome] = []
-        for write, asked in zip(writes, asked_for(stream, writes, site), strict=True):
-            if isinstance(asked, VendorError):
-                outcomes.append(Failed(error=asked))
-                continue
-            told = _answer_to(write.key, answers)
-            outcome = _outcome(stream, write, told, answers.get(CURRENCIES), there, site)
+        for write in writes:
+            told = answers.get(write.key)
+            if told is None:
+                outcome: Outcome = _not_asked(stream, write, site)
+            else:
+                outcome = _outcome(stream, write, told, answers.get(CURRENCIES), there, site)
             if isinstance(outcome, Failed) and outcome.error.may_have_acted:
                 raise outcome.error
             outcomes.append(outcome)
@@ -306,6 +305,12 @@ def _outcome(
         # Saved, and then not shown (warnings 501 and 510): what became of it has to be looked up.
         return Failed(error=TryLater(told.words, sent=True, code=told.code, explanation="QuickBooks does not show it."))
     return _done(stream, _rows(entity, rows[:1], currencies, site)[0])
+
+
+def _not_asked(stream: Stream, write: Write, site: Site) -> Failed:
+    """Why a document was answered without a word about one of its writes: it may have been left out of it."""
+    asked = one_asked(stream, write, site)
+    return Failed(error=asked if isinstance(asked, VendorError) else unanswered())
 
 
 def _done(stream: Stream, row: dict[str, Any]) -> Done:

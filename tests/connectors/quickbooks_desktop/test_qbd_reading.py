@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -208,3 +209,8 @@ def test_control_characters_that_people_pasted_do_not_stop_a_page() -> None:
     row = ROW.replace("<Name>Okafor</Name>", "<Name>Oka&#11;for&#x1E; &#233;</Name>")
     (raw,) = page(told("CustomerQuery", "rows", inside=row)).raws
     assert raw["Name"] == "Oka for  \xe9"
+
+
+def test_an_answer_that_lay_waiting_speaks_of_when_it_was_fetched() -> None:
+    waited = replace(answer(told("CustomerQuery", "rows", inside=ROW)), asked_at=made.NOW - timedelta(hours=5))
+    assert DIALECT.read(STREAMS["customer"], FIRST, waited, US).mark == "2026-09-15T06:00:00-05:00"
