@@ -50,8 +50,9 @@ def save_connection(connection: Connection, *, secrets: Mapping[str, str] | None
         connection.secrets = {
             name: value for name, value in connection.secrets.reveal().items() if name != "access_token"
         }
-    if isinstance(kind.auth, NoAuth) and kind.driver != "polled" and connection.state == Connection.State.NEW:
-        _connected(connection)
+    is_shut = connection.state in (Connection.State.NEW, Connection.State.CONSENT_LOST)
+    if isinstance(kind.auth, NoAuth) and kind.driver != "polled" and is_shut:
+        _connected(connection)  # there is no consent to wait for: the next that is sent tells whether it is right now
     elif secrets and connection.state == Connection.State.CONSENT_LOST:
         connection.state, connection.state_reason = Connection.State.NEW, "not tried yet"
     connection.save()
