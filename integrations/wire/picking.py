@@ -30,27 +30,38 @@ def pick_up(request: Request, folder: Folder, rows: Spool) -> dict[str, Any]:
     if not marks or not all(rows.knows(mark) for mark in marks):
         return {"picked_up": picked, "left": []}
     kept = set.intersection(*({(file["path"], file["digest"]) for file in rows.files(mark)} for mark in marks))
+    made: set[str] = set()
     left |= {trouble.path for mark in marks for trouble in rows.troubles(mark, fresh=None)}
     for path, digest in sorted(kept):
         file = None if path in left else folder.look(path)
         if file is None:
             continue
-        if rows.digest_of(path, stamp=file.stamp) == digest and _move(folder, file, digest, request.params["how"]):
+        if rows.digest_of(path, stamp=file.stamp) != digest:
+            left.add(path)
+            continue
+        away = _room(folder, path, made)
+        if _move(folder, file, f"{away}/{path.rpartition('/')[2]}", digest, request.params["how"]):
             picked.append(path)
         else:
             left.add(path)
     return {"picked_up": picked, "left": sorted(left)}
 
 
-def _move(folder: Folder, file: File, digest: str, how: str) -> bool:
+def _room(folder: Folder, path: str, made: set[str]) -> str:
+    """The folder into which a file is moved, made once with those above it."""
+    away = PICKED_UP
+    for part in ("", *path.split("/")[:-1]):
+        away = f"{away}/{part}" if part else away
+        if away not in made:
+            folder.make(away)
+            made.add(away)
+    return away
+
+
+def _move(folder: Folder, file: File, there: str, digest: str, how: str) -> bool:
     """Move a file away; False where it was replaced in that moment, and stands where it stood."""
-    inner, _, name = file.path.rpartition("/")
-    away = "/".join(filter(None, (PICKED_UP, inner)))
-    folder.make(PICKED_UP)
-    if inner:
-        folder.make(away)
-    there = f"{away}/{name}"
     if folder.look(there) is not None:
+        away, _, name = there.rpartition("/")
         there = f"{away}/{digest[:12]}-{name}"
         folder.remove(there)  # the same content, left by an earlier try
     try:

@@ -21,7 +21,7 @@ from integrations.sync.services import approve_run, cancel_run, start_run
 from integrations.sync.stages import Done, Later
 from tests.journeys.publishing import INVOICES, OUTGOING, flow_by, lines, part, receiver
 from tests.journeys.stories import Killed, dies, go_on, let_leases_lapse, put, row, run_one
-from tests.wire.servers import PASSWORD, Running, ftp
+from tests.wire.servers import PASSWORD, USER, Running, ftp
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -354,7 +354,9 @@ def test_an_exchange_cut_off_in_the_middle_of_an_upload_leaves_the_old_file_and_
     assert server.names == ["latest1042/customer.fil"]
 
 
-def test_a_password_that_no_longer_holds_pauses_the_connection(remote: Flow, exchange: Path, server: Running) -> None:
+def test_a_log_in_that_no_longer_holds_pauses_the_connection_until_it_is_mended(
+    remote: Flow, exchange: Path, server: Running
+) -> None:
     sell(exchange, "17850")
     change(remote.target, user="stranger")
 
@@ -364,6 +366,11 @@ def test_a_password_that_no_longer_holds_pauses_the_connection(remote: Flow, exc
     with transaction.atomic():
         remote.target.refresh_from_db()
     assert remote.target.state == Connection.State.CONSENT_LOST
+
+    change(remote.target, user=USER)
+    assert remote.target.state == Connection.State.CONNECTED
+    assert isinstance(go_on(run), Done)
+    assert run.colour == "green"
 
 
 def test_somebody_who_changes_the_published_file_is_found_out(remote: Flow, exchange: Path, server: Running) -> None:
