@@ -153,9 +153,12 @@ def _keep(run: Run, totals: Totals, so_far: _SoFar) -> None:
         run.save(update_fields=("totals",))
 
 
-def of_flow(flow: Flow, *, before: Callable[[], datetime | None]) -> Totals:
-    """The totals over everything that the flow has ever brought to the target and that lives at the source."""
-    totals, since = Totals(), timezone.now()
+def of_flow(flow: Flow, *, before: Callable[[], datetime | None], since: datetime) -> Totals:
+    """The totals over everything that the flow has ever brought to the target and that lives at the source.
+
+    The target is asked after `since`. Raises NotNow where it answers later: asked again for the same `since`, it goes on.
+    """
+    totals = Totals()
     for ids in _everything(flow):
         for _ in _add(totals, flow, ids, before, since):
             pass

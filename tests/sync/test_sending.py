@@ -17,7 +17,7 @@ from django.utils import timezone
 from integrations.connections.models import Connection
 from integrations.connections.services import pause, resume, save_connection
 from integrations.connections.services import test as try_out
-from integrations.sync import calls, compose, due, plan, settle
+from integrations.sync import calls, compose, due, plan, reconcile, settle
 from integrations.sync.models import Call, Flow, Intent, Item, Run
 from integrations.sync.services import cancel_run, retry, start_run
 from integrations.sync.stages import Done, Later
@@ -451,11 +451,28 @@ def test_the_run_is_red_and_names_a_document_that_was_changed_behind_our_back(
     assert run.totals["target"] == {"GBP": "30.01"}
 
 
+def test_what_was_left_out_once_and_brought_later_is_added_up(shop: Toy, books: Toy, bring: Bring) -> None:
+    shop.put("customer", "c", name="Ann")
+    shop.put("invoice", "1", **document("1001", customer={"external_id": "c"}, memo="later"))
+    run_one(bring("customer"))
+    flow = bring("invoice", condition="record.memo != 'later'")
+    run_one(flow)
+    assert of_flow(flow).source_count == 0
+    shop.put("invoice", "1", memo="now")
+
+    run_one(flow)
+
+    totals = of_flow(flow)
+    assert (totals.source_count, totals.target_count, totals.agree) == (1, 1, True)
+
+
+def of_flow(flow: Flow) -> reconcile.Totals:
+    return reconcile.of_flow(flow, before=lambda: timezone.now() + timedelta(minutes=1), since=timezone.now())
+
+
 def test_adding_up_goes_on_where_the_slice_ended(
     shop: Toy, books: Toy, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from integrations.sync import reconcile
-
     monkeypatch.setattr(reconcile, "PAGE", 2)
     shop.put("customer", "c", name="Ann")
     for number in range(7):

@@ -21,7 +21,7 @@ from integrations.sync.run import carry_out
 from integrations.sync.services import AlreadyRunning, start_run
 from integrations.sync.stages import Later
 from integrations.wire.errors import TryLater
-from plumbing.slices import slice_end
+from plumbing.slices import NotNow, slice_end
 
 UNDER_WAY = (Run.State.QUEUED, Run.State.RUNNING)
 LONGEST_LOOK_AWAY = 1.0  # seconds: another worker may end a run at any time
@@ -136,8 +136,11 @@ def _did(run: Run) -> dict[str, int]:
 
 
 def _totals(flow: Flow) -> reconcile.Totals:
+    since = timezone.now()
     while True:
         try:
-            return reconcile.of_flow(flow, before=lambda: timezone.now() + WAIT)
+            return reconcile.of_flow(flow, before=lambda: timezone.now() + WAIT, since=since)
         except TryLater as busy:
             time.sleep(min(busy.retry_after or 1.0, LONGEST_LOOK_AWAY))
+        except NotNow:  # the vendor's side comes for the question, and brings the answer
+            time.sleep(LOOK_EVERY)

@@ -121,7 +121,7 @@ class QuickBooksDesktop(Program):
         def go() -> None:
             while not ended.is_set():
                 self._visits = [*self._visits[-19:], connector.visit()]
-                ended.wait(every)
+                ended.wait(float(every))  # not money: as JSON it came as a Decimal
 
         threading.Thread(target=go, daemon=True, name="web connector").start()
 
