@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from itertools import groupby
+from typing import Any
 
 import msgspec
 from django.core.exceptions import ValidationError
@@ -24,6 +27,7 @@ from integrations.sync.policy import policy_of
 from integrations.wire.shape import F, Lines
 from integrations.wire.stream import Stream as Facts
 
+BOUGHT = ("bill", "vendor_credit", "purchase_order")
 SHOWN = 5  # values without an entry that are named one by one
 PAGE = 2000  # of the source's records that are looked at
 
@@ -103,12 +107,26 @@ def _by_table(flow: Flow, asked: Asked) -> Iterator[Gap]:
     if REST in table.entries:
         return
     known = _linked(flow, asked.kind)
-    nameless = [
-        row.title for row in _kept(flow.source, asked.kind) if not (_names(row) & table.entries.keys() or known(row))
-    ]
+    nameless = [row for row in _kept(flow.source, asked.kind) if not (_names(row) & table.entries.keys() or known(row))]
     if nameless:
-        message = f"the value table '{asked.table}' has no entry for {_few(nameless)}."
-        yield Gap(asked.field, message, "Add entries for those that are used: what names one of them is held.")
+        message = f"the value table '{asked.table}' has no entry for {_few([row.title for row in nameless])}."
+        advice = "Add entries for those that are used: what names one of them is held."
+        if asked.kind == "tax_rate" and (alike := _of_the_same_rate(flow, nameless)):
+            advice += f" By their rates these would be: {_few(alike)}."
+        yield Gap(asked.field, message, advice)
+
+
+def _of_the_same_rate(flow: Flow, nameless: list[Record]) -> list[str]:
+    """Entries for tax rates of which the target has exactly one of that rate for such documents: proposed, never made."""
+    use = "purchases" if flow.mapping.kind_to in BOUGHT else "sales"
+    there: dict[Decimal, list[str]] = defaultdict(list)
+    for row in _kept(flow.target, "tax_rate"):
+        said = _said(row)
+        if said.get("rate_percent") and said.get("applies_to", use) in (use, "both"):
+            there[Decimal(said["rate_percent"])].append(row.external_id)
+    rates = {row.title: _said(row).get("rate_percent") for row in nameless}
+    alike = {name: there.get(Decimal(rate), []) for name, rate in rates.items() if rate}
+    return [f"{name} => {ids[0]}" for name, ids in alike.items() if len(ids) == 1]
 
 
 def _kept(end: Connection, kind: str) -> list[Record]:
@@ -121,8 +139,13 @@ def _kept(end: Connection, kind: str) -> list[Record]:
 
 def _names(row: Record) -> set[str]:
     """By which names a value table may know a record."""
-    said = msgspec.json.decode(row.canonical)
+    said = _said(row)
     return {str(said[name]) for name in NAMES_OF_REF if said.get(name)}
+
+
+def _said(row: Record) -> dict[str, Any]:
+    said: dict[str, Any] = msgspec.json.decode(row.canonical)
+    return said
 
 
 def _linked(flow: Flow, kind: str) -> Callable[[Record], bool]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from integrations.canonical import TaxRate, kind_of
+from integrations.canonical.codec import encode
+from integrations.canonical.record import Record as Canonical
 from integrations.connections.models import Connection
 from integrations.mapping.models import Template, ValueTable
 from integrations.mapping.services import save_mapping
 from integrations.mapping.template import shipped_templates
+from integrations.records.models import Record
+from integrations.records.terms import title
 from integrations.sync.models import Flow
 from integrations.sync.ready import gaps
 from integrations.sync.setup import set_up
@@ -66,6 +73,35 @@ def test_a_value_table_that_is_gone_is_named(tenant: Tenant) -> None:
     ValueTable.objects.filter(name="sales_taxes_in_odoo").delete()
 
     assert told(flows["invoices"]) == ["lines[].tax_rate: there is no value table 'sales_taxes_in_odoo'. Add it."]
+
+
+def kept(end: Connection, record: Canonical) -> None:
+    """What a system said, as if it had been read."""
+    kind, now = kind_of(record), timezone.now()
+    Record.objects.create(
+        connection=end, object=kind, kind=kind, external_id=str(record.external_id), title=title(record), raw="{}",
+        raw_hash="", canonical=encode(record).decode(), edition=1, feed_no=1, read_at=now,
+        first_kept_at=now, kept_at=now,
+    )  # fmt: skip
+
+
+def test_taxes_without_an_entry_are_named_with_those_of_the_same_rate(tenant: Tenant) -> None:
+    flows = ready_made("quickbooks_online_to_odoo")
+    here, there = flows["invoices"].source, flows["invoices"].target
+    for id, name, rate in (("3", "20.0% S", "20"), ("4", "5.0% R", "5"), ("5", "Exempt", "0"), ("6", "Known", "7")):
+        kept(here, TaxRate(external_id=id, code=name, name=name, rate_percent=Decimal(rate), applies_to="both"))
+    theirs = (("11", "20", "sales"), ("12", "20", "purchases"), ("13", "0", "sales"), ("14", "0", "sales"))
+    for id, rate, use in theirs:
+        kept(there, TaxRate(external_id=id, code=id, name=id, rate_percent=Decimal(rate), applies_to=use))
+    ValueTable.objects.filter(name="sales_taxes_in_odoo").update(entries={"Known": "11", "Gone": "99"})
+
+    gone, nameless = gaps(flows["invoices"])
+
+    assert gone.message == "the value table 'sales_taxes_in_odoo' names what There (odoo) does not have: Gone => 99."
+    assert nameless.message == "the value table 'sales_taxes_in_odoo' has no entry for 20.0% S, 5.0% R, Exempt."
+    assert nameless.advice.endswith("By their rates these would be: 20.0% S => 11.")
+    (bought,) = gaps(flows["bills"])
+    assert bought.advice.endswith("20.0% S => 12.")
 
 
 def test_a_field_for_which_the_target_has_no_place_is_named(tenant: Tenant) -> None:
