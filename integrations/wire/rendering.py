@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from typing import Any
 
 from .cells import tidy
@@ -49,7 +50,7 @@ def rows_of(record: Fields, sheet: Sheet, refer: Refer) -> Rows:
 
 def beginning(sheet: Sheet) -> bytes:
     """What stands before the first row: the mark of encodings that begin with one."""
-    return MARKED.get(codecs.lookup(sheet.encoding).name, ("", b""))[1]
+    return _codec(sheet.encoding)[1]
 
 
 def heading(sheet: Sheet) -> bytes:
@@ -131,8 +132,7 @@ def _cell(column: Column, value: Any, sheet: Sheet, cut: list[str]) -> str:
     called = column.name or column.source
     text = tidy(_written(value, column.format, called), column.transforms)
     if sheet.form == "fixed" or sheet.quote == "none":
-        parts = "\t\r\n\v\f\x00" + (sheet.delimiter if sheet.form == "delimited" else "")
-        text = text.translate({ord(sign): " " for sign in parts})
+        text = text.translate(_blanks(sheet.delimiter if sheet.form == "delimited" else ""))
     text = text.replace("\x00", " ")
     if column.required and not text.strip():
         raise LeftOut(f"{called} is empty, and the file needs it")
@@ -145,6 +145,18 @@ def _cell(column: Column, value: Any, sheet: Sheet, cut: list[str]) -> str:
         justify = text.ljust if column.align == "left" else text.rjust
         return justify(column.width, column.fill)
     return _quoted(text, sheet)
+
+
+@cache
+def _blanks(delimiter: str) -> dict[int, str]:
+    """What becomes a blank where no quotes keep a value together."""
+    return {ord(sign): " " for sign in "\t\r\n\v\f" + delimiter}
+
+
+@cache
+def _codec(encoding: str) -> tuple[str, bytes]:
+    """The encoding of a single row, and the mark that stands once before all of them."""
+    return MARKED.get(codecs.lookup(encoding).name, (encoding, b""))
 
 
 def _written(value: Any, form: str, called: str) -> str:
@@ -197,10 +209,10 @@ def _quoted(text: str, sheet: Sheet) -> str:
 
 
 def _encoded(text: str, sheet: Sheet) -> bytes:
-    # Row by row, so without the mark that such an encoding puts before each text.
-    encoding = MARKED.get(codecs.lookup(sheet.encoding).name, (sheet.encoding, b""))[0]
     try:
-        return (text + sheet.newline).encode(encoding, "replace" if sheet.unsayable == "replace" else "strict")
+        return (text + sheet.newline).encode(
+            _codec(sheet.encoding)[0], "replace" if sheet.unsayable == "replace" else "strict"
+        )
     except UnicodeEncodeError as error:
         sign = text[error.start]
         raise LeftOut(

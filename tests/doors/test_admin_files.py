@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 from django.urls import reverse
@@ -143,6 +144,17 @@ def test_what_goes_out_is_told_in_words_and_what_was_published_is_listed(
     for words in ("is replaced each time by all records", "A record without OUR_KEY is left out", "at least one column",
                   "latest7/customer.fil", "321", "OUR_NAME: 3"):  # fmt: skip
         assert words in page
+
+
+def test_a_copy_of_a_file_of_a_server_is_examined_here(
+    partner: Connection, visit: Visit, settings: Any, tmp_path: Path
+) -> None:
+    settings.FILES = tmp_path / "exchange"
+    copy = SimpleUploadedFile("orders.csv", b"Order;Day;Who\n1;2026-02-03;A\n")
+    page = text(visit("admin").post(url_of(partner, "upload"), {"file": copy}, follow=True))
+    assert "What orders.csv seems to be" in page
+    assert "The files are read from sftp://" in page
+    assert visit("admin").get(url_of(partner, "file") + "?path=orders.csv&lines=L1").status_code == 404
 
 
 def test_pages_of_files_are_there_for_files_only(books: Connection, visit: Visit) -> None:

@@ -167,6 +167,8 @@ def lines(pages: ConnectionPages, request: HttpRequest, connection: Connection) 
 
 def _standing(connection: Connection, name: str) -> Path:
     """A file where it was read, or where it was put when it was picked up."""
+    if server := connection.settings.get("address"):
+        raise Http404(f"{name} lies on {server}, in the folder {connection.settings.get('folder')}.")
     try:
         return _below(connection, name)
     except Http404:
@@ -196,7 +198,10 @@ def _files(connection: Connection) -> list[dict[str, Any]]:
 
 
 def _folder(connection: Connection) -> Path:
+    """Where the connection's files are put; copies of those of a server, to be examined, have a place of their own."""
     root = folder_of_tenant().resolve()
+    if connection.settings.get("address"):
+        return root / "copies" / str(connection.pk)
     folder = (root / str(connection.settings.get("folder", ""))).resolve()
     if not folder.is_relative_to(root):
         raise Http404("The folder leads out of the tenant's own.")
