@@ -27,9 +27,10 @@ from integrations.canonical import (
     broken_laws,
 )
 from integrations.connectors.odoo.connector import CONNECTOR
+from integrations.wire import http
 from integrations.wire.connector import Done, Failed, Outcome
 from integrations.wire.errors import ConsentLost, Duplicate, Forbidden, Refused, TryLater
-from tests.connectors.odoo.books import Books, about, account, after, creating
+from tests.connectors.odoo.books import BASE, Books, about, account, after, creating
 
 
 def test_the_company_says_who_it_is(books: Books) -> None:
@@ -96,6 +97,16 @@ def test_a_lost_reply_at_any_step_makes_no_second_invoice(books: Books, sale: In
         writes = [after(write, outcome) for write, outcome in zip(writes, outcomes, strict=True) if outcome]
     assert len(writes) == 3
     assert books.vendor.totals("out_invoice")["count"] == len(books.read("invoice")) == 3
+
+
+def test_a_user_who_may_not_see_external_ids_is_told_which_right_is_missing(books: Books, sale: Invoice) -> None:
+    books.vendor.add_user("clerk", "secret")
+    site = replace(books.site, settings={**books.site.settings, "login": "clerk"})
+    tokens = http.log_in(CONNECTOR.auth, site=site, secrets={"api_key": "secret"}, allow=(BASE,))
+    clerk = replace(books, site=site, secrets={**tokens.secrets(), "api_key": "secret"})
+    assert isinstance(clerk.make("invoice", sale), Done)
+    with pytest.raises(Forbidden, match="Administration/Access Rights"):
+        clerk.look_up("invoice", creating(sale))
 
 
 def test_a_load_that_never_came_is_not_there(books: Books, sale: Invoice) -> None:
@@ -247,7 +258,7 @@ def test_a_bill_knows_the_lines_of_the_purchase_order_that_it_bills(books: Books
     document: dict[str, Any] = {"issued_on": date(2026, 9, 13), "currency": "USD", "line_amounts": "exclusive"}
     order = books.make("purchase_order", PurchaseOrder(vendor=customer, number="PO-7", lines=lines, **document))
     (ordered,) = books.fetch("purchase_order", order.external_id)
-    of_order = Ref(external_id=ordered.lines[0].external_id)
+    of_order = Ref(external_id=f"{order.external_id}/{ordered.lines[0].external_id}")
     billed = [changed(lines[0], quantity=Decimal(4), purchase_order_line=of_order)]
     bill = books.make("bill", Bill(vendor=customer, number="BW-9", lines=billed, **document))
     (there,) = books.fetch("bill", bill.external_id)

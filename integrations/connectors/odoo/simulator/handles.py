@@ -88,13 +88,21 @@ class Odoo(Server):
 
         return int(self._by_hand("/web#company", make))
 
-    def add_user(self, login: str, password: str, *, billing: bool = True, companies: Sequence[int] = (1,)) -> int:
-        """A user with or without the right to post, in some companies; the first is the default one."""
+    def add_user(
+        self,
+        login: str,
+        password: str,
+        *,
+        billing: bool = True,
+        access_rights: bool = False,
+        companies: Sequence[int] = (1,),
+    ) -> int:
+        """A user with or without the rights to post and to see external ids, in some companies; the first is the default one."""
 
         def make(env: Env) -> int:
             return env.insert("res.users", {
                 "name": login, "login": login, "active": True, "company_id": companies[0], "company_ids": list(companies),
-                "groups_id": [2] if billing else []})  # fmt: skip
+                "groups_id": [*([2] if billing else []), *([3] if access_rights else [])]})  # fmt: skip
 
         user = int(self._by_hand("/web#user", make))
         self.set_password(login, password)

@@ -13,7 +13,7 @@ from .faults import AccessError, BadType, BadValue, MissingError, NoMethod
 from .fields import NUMBERS, Field, Values
 from .loading import load as load_rows
 from .nested import web_search_read
-from .orm import Env
+from .orm import ROOT, Env
 from .posting import copied_lines
 from .tables import MODELS
 
@@ -71,6 +71,7 @@ def search_read(
     env: Env, model: str, domain: Any = (), fields: Sequence[str] | None = None, offset: int = 0,
     limit: int | None = None, order: str | None = None, **kwargs: Any,
 ) -> list[Values]:  # fmt: skip
+    _check_right(env, model, "read")
     found = env.search(model, domain or [], offset=offset or 0, limit=limit or None, order=order or "")
     return env.read(model, found, fields or (), named=kwargs.get("load", "_classic_read") == "_classic_read")
 
@@ -196,21 +197,29 @@ def check_access_rights(env: Env, model: str, operation: str, raise_exception: b
 _BOOKKEEPING = frozenset(
     {"account.move", "account.move.line", "account.payment", "account.payment.register", "account.move.reversal"}
 )
-_BILLING = 2  # the group that may write documents
+_BILLING, _ACCESS_RIGHTS = 2, 3  # the groups that may write documents, and see external ids
+
+
+def _group_needed(model: str, operation: str) -> int | None:
+    if model == "ir.model.data":
+        return _ACCESS_RIGHTS
+    return _BILLING if operation != "read" and model in _BOOKKEEPING else None
 
 
 def _has_right(env: Env, model: str, operation: str) -> bool:
-    if operation == "read" or model not in _BOOKKEEPING:
-        return True
-    return _BILLING in env.one("res.users", env.uid)["groups_id"]
+    group = _group_needed(model, operation)
+    return group is None or env.uid == ROOT or group in env.one("res.users", env.uid)["groups_id"]
 
 
 def _check_right(env: Env, model: str, operation: str) -> None:
     if not _has_right(env, model, operation):
         raise AccessError(
             f"You are not allowed to {operation} '{model}' records.\n\nThis operation is allowed for the"
-            " following groups:\n\t- Invoicing/Billing\n\nContact your administrator to request access if necessary."
+            f" following groups:\n\t- {_GROUPS[_group_needed(model, operation)]}\n\nContact your administrator to request access if necessary."
         )
+
+
+_GROUPS = {None: "", _BILLING: "Invoicing/Billing", _ACCESS_RIGHTS: "Administration/Access Rights"}
 
 
 def exists(env: Env, model: str, ids: Any) -> list[int]:

@@ -147,7 +147,7 @@ def seed(env: Env) -> None:
     for name, kind in ACCOUNT_TYPES_TO_15.items():
         env.insert("account.account.type", {"name": name, "internal_group": kind.partition("_")[0], "type": "other"})
     env.insert("account.analytic.plan", {"name": "Project"})
-    for name in ("Invoicing / Administrator", "Invoicing / Billing"):
+    for name in ("Invoicing / Administrator", "Invoicing / Billing", "Administration / Access Rights"):
         env.insert("res.groups", {"name": name, "full_name": name})
     for name in MODULES:
         env.insert(
@@ -173,11 +173,11 @@ def seed(env: Env) -> None:
             "active": False,
             "company_id": 1,
             "company_ids": [1],
-            "groups_id": [1, 2],
+            "groups_id": [1, 2, 3],
         },
     )
     env.insert("res.users", {"name": "Administrator", "login": "admin", "active": True, "company_id": 1, "company_ids": [1],
-                             "groups_id": [1, 2], "partner_id": partner, "lang": "en_US"})  # fmt: skip
+                             "groups_id": [1, 2, 3], "partner_id": partner, "lang": "en_US"})  # fmt: skip
     _name_records(env)
     env.deeds.clear()
 
@@ -188,7 +188,8 @@ def _name_records(env: Env) -> None:
         ("base.main_company", "res.company", 1), ("base.main_partner", "res.partner", 1), ("base.partner_admin", "res.partner", 2),
         ("base.user_root", "res.users", 1), ("base.user_admin", "res.users", 2), ("uom.product_uom_unit", "uom.uom", 1),
         ("uom.product_uom_hour", "uom.uom", 2), ("product.product_category_all", "product.category", 1),
-        ("account.group_account_manager", "res.groups", 1), ("account.group_account_invoice", "res.groups", 2),
+        ("account.group_account_manager", "res.groups", 1), ("base.group_erp_manager", "res.groups", 3),
+        ("account.group_account_invoice", "res.groups", 2),
     ]  # fmt: skip
     kinds = env.select("account.account.type", "1")
     named += [(f"account.data_{_ACCOUNT_TYPE_NAMES[row['name']]}", "account.account.type", row["id"]) for row in kinds]
