@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from integrations.canonical import codec
+from integrations.canonical.record import Record as Canonical
 from integrations.connections.models import Connection
 from integrations.connectors.registry import connector
 from integrations.crosswalk import who
@@ -101,10 +103,10 @@ def writes_of(flow: Flow, intents: Sequence[Intent]) -> list[Write]:
         for intent in intents
         if intent.item.wanted
     }
-    wanted = with_line_ids(flow, wanted)
     names = who.names([intent.identity_id for intent in intents], at=flow.target, object=flow.target_object)
     rows = Record.objects.filter(connection=flow.target_id, object=flow.target_object, external_id__in=names.values())
     held = {row.external_id: row for row in rows}
+    wanted = with_line_ids(flow, wanted, held=_canonical(intents, names, held))
     writes = []
     for intent in intents:
         name = names.get(intent.identity_id)
@@ -121,3 +123,11 @@ def writes_of(flow: Flow, intents: Sequence[Intent]) -> list[Write]:
             )
         )
     return writes
+
+
+def _canonical(
+    intents: Sequence[Intent], names: Mapping[UUID, str], held: Mapping[str, Record]
+) -> dict[str, Canonical]:
+    """What the target holds of these, by source id."""
+    standing = {intent.item.record.external_id: held.get(names.get(intent.identity_id, "")) for intent in intents}
+    return {name: codec.decode(row.kind, row.canonical.encode()) for name, row in standing.items() if row is not None}

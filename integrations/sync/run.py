@@ -40,8 +40,8 @@ log = logging.getLogger(__name__)
 
 def carry_out(run: Run, *, until: datetime) -> Later | Done:
     """Carry a run as far as it gets until then, and say when it goes on. Safe to be called twice, late, or again."""
-    if not stages.begin(run):
-        return Later(None, "another worker is at it, or it has ended")
+    if not_now := stages.begin(run):
+        return not_now
     try:
         if not run.approved_by:  # what a person has approved is applied as it was planned
             read_both_ends(run, until)

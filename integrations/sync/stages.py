@@ -25,6 +25,8 @@ from plumbing.slices import LEASE, NotNow, after
 from tenants import audit
 
 TURN = 2  # seconds until a run that waits for another looks again
+# A run that was handed out twice begins no sooner than it is due, but for what clocks of several machines differ.
+EARLY = timedelta(seconds=5)
 FIRST_WAIT, LONGEST_WAIT = 2, 600  # seconds between tries while a vendor cannot answer
 
 
@@ -43,21 +45,24 @@ class Done:
     colour: str
 
 
-def begin(run: Run) -> bool:
-    """Take the run's lease and mark it as running; False where it has ended or another worker has it."""
+def begin(run: Run) -> Later | None:
+    """Take the run's lease and mark it as running; else when it goes on, and why not now: it is not its turn yet."""
     with transaction.atomic():
         if not run.claim(seconds=LEASE):
-            return False
+            return Later(None, "another worker is at it")
         run.refresh_from_db()
         run.flow = Flow.objects.select_related("source", "target", "mapping").get(pk=run.flow_id)
         if run.state not in (Run.State.QUEUED, Run.State.RUNNING):
             run.release()
-            return False
+            return Later(None, f"it is {run.get_state_display()}")
+        if run.wake_at is not None and run.wake_at > timezone.now() + EARLY:
+            run.release()
+            return Later(run.wake_at, run.words)
         if earlier := _must_end_first(run):
             run.wake_at, run.words = timezone.now() + timedelta(seconds=TURN), f"waits for {earlier}"
             run.save(update_fields=("wake_at", "words"))
             run.release()
-            return False
+            return Later(run.wake_at, run.words)
         if run.started_at is None:
             run.started_at = timezone.now()
             run.position = 0 if run.full else run.flow.position
@@ -66,7 +71,7 @@ def begin(run: Run) -> bool:
             unsettled.look_at_once(run)
         run.state, run.words, run.woken_at = Run.State.RUNNING, "", None
         run.save(update_fields=("state", "words", "started_at", "position", "woken_at"))
-    return True
+    return None
 
 
 def _must_end_first(run: Run) -> Run | None:

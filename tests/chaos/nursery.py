@@ -65,6 +65,7 @@ def work(order: dict[str, Any]) -> None:
             if order["without"]:
                 without.give_up(order["without"])
             with transaction.atomic():
+                Run.objects.filter(pk=order["run"]).update(wake_at=timezone.now())  # it is due
                 run = Run.objects.get(pk=order["run"])
             outcome = carry_out(run, until=timezone.now() + SLICE)
             ended = "done" if isinstance(outcome, Done) else "later"

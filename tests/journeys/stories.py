@@ -47,8 +47,9 @@ def run_one(flow: Flow, **options: bool) -> Run:
 
 
 def go_on(run: Run, *, minutes: float = 5) -> Later | Done:
-    """The next slice of a run, by a worker that knows of it only what is written down."""
+    """The next slice of a run, when it is due, by a worker that knows of it only what is written down."""
     with transaction.atomic():
+        Run.objects.filter(pk=run.pk).update(wake_at=timezone.now())
         fresh = Run.objects.get(pk=run.pk)
     outcome = carry_out(fresh, until=timezone.now() + timedelta(minutes=minutes))
     with transaction.atomic():

@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
@@ -35,6 +36,8 @@ def run_one(flow: Flow, **options: bool) -> Run:
     run = start_run(flow, by="test", **options)
     for _ in range(SLICES):
         outcome = carry_out(run, until=timezone.now() + timedelta(minutes=1))
+        with transaction.atomic():
+            Run.objects.filter(pk=run.pk).update(wake_at=timezone.now())  # time passes until it is due
         if isinstance(outcome, Done):
             return run
     raise AssertionError(outcome)

@@ -14,7 +14,9 @@ from django.utils import timezone
 from integrations.sync import due
 from integrations.sync import schedule as schedules
 from integrations.sync.models import Flow, Run
+from integrations.sync.run import carry_out
 from integrations.sync.services import start_run
+from integrations.sync.stages import Later
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests.journeys.stories import dies, let_leases_lapse
@@ -181,3 +183,22 @@ def _same_flow_for_another() -> Flow:
         name="theirs", source=source, source_object="customer", target=target, target_object="customer", mapping=mapping
     )
     return save_flow(flow, by=None)
+
+
+def test_a_run_that_is_handed_out_twice_begins_no_sooner_than_it_is_due(bring: Bring, shop: Toy, books: Toy) -> None:
+    shop.answers = [{"error": "throttled"}]
+    run = start_run(bring("customer"), by="test")
+    first = go_on(run)
+    asked = len(shop.asked)
+    with transaction.atomic():
+        again = Run.objects.get(pk=run.pk)
+
+    second = carry_out(again, until=timezone.now() + timedelta(minutes=1))
+
+    assert isinstance(first, Later)
+    assert isinstance(second, Later)
+    assert second.at == run.wake_at
+    assert len(shop.asked) == asked
+    with transaction.atomic():
+        run.refresh_from_db()
+    assert run.leased_until is None

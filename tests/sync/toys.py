@@ -159,6 +159,7 @@ class Language(Dialect):
                 "id": write.external_id,
                 "version": write.version,
                 "body": self._body(stream, write),
+                "lines": [line.external_id for line in getattr(write.record, "lines", ())],
             }
             for write in writes
         ]
@@ -240,6 +241,7 @@ class Toy:
     sent: list[dict[str, Any]] = field(default_factory=list)
     answers: list[Any] = field(default_factory=list)  # what the next calls get instead, oldest first
     refuse: dict[str, str] = field(default_factory=dict)  # body's name or number -> error of that write
+    rebuilt: Callable[[str, int], str] | None = None  # an update gives each line the id of (version, place)
     refuse_from: int = 1  # the first step at which they are refused
     made: dict[str, str] = field(default_factory=dict)  # intent's key -> id
     steps_done: list[tuple[str, int]] = field(default_factory=list)
@@ -333,5 +335,9 @@ class Toy:
             id = write["id"]
             if write["version"] != self.rows[name][id]["version"] and step == 1:
                 return {"error": "stale", "words": "somebody was quicker"}
+            if self.rebuilt is not None and "lines" in body:
+                version = self.rows[name][id]["version"]
+                lines = [{**line, "id": self.rebuilt(version, place)} for place, line in enumerate(body["lines"], 1)]
+                body = {**body, "lines": lines}
             self.put(name, id, **({"status": "void", "total": "0"} if write["operation"] == "void" else body))
         return {"row": self.rows[name][id]}
