@@ -241,6 +241,31 @@ def test_the_second_night_brings_all_customers_again_and_new_invoices_only(
     assert text(server, "transact2.fil") == ["32\t02/03/2026\tC-1\tPLATE\t2\t8.00"]
 
 
+def test_who_is_made_inactive_or_deleted_in_quickbooks_leaves_the_list(
+    books: Connection, devices: Connection, desk: Desk, server: Running, program: QuickBooksDesktop
+) -> None:
+    for number in range(3, 13):
+        by_hand(program, "Customer", f"<Name>Shop {number}</Name><AccountNumber>C-{number:02}</AccountNumber>")
+    program.change("Customer", program.id_of("Customer", "Hill Stores"), {"AccountNumber": "C-2"})
+    flows = flows_of(THERE, books, devices)
+    run_one(flows["sales_reps"], desk)
+    run_one(flows["customers"], desk)
+    assert len(text(server, "customer.fil")) == 12
+
+    program.change("Customer", program.id_of("Customer", "Shop 3"), {"IsActive": "false"})
+    gone = program.id_of("Customer", "Shop 4")
+    program.by_hand(
+        '<?xml version="1.0"?><?qbxml version="13.0"?><QBXML><QBXMLMsgsRq onError="stopOnError"><ListDelRq>'
+        f"<ListDelType>Customer</ListDelType><ListID>{gone}</ListID></ListDelRq></QBXMLMsgsRq></QBXML>"
+    )
+    run = run_one(flows["customers"], desk)
+
+    assert run.colour == "green", run.words
+    keys = [line.partition("\t")[0] for line in text(server, "customer.fil")]
+    assert len(keys) == 10
+    assert not {"C-03", "C-04"} & set(keys)
+
+
 def test_orders_come_back_as_sales_orders_once(
     books: Connection, devices: Connection, desk: Desk, server: Running, program: QuickBooksDesktop
 ) -> None:
