@@ -261,3 +261,33 @@ def test_both_ways_nothing_comes_back_and_edits_of_both_sides_meet(
     assert ([each["DocNumber"] for each in here.all("Estimate")], len(odoo.documents("sale.order"))) == (["E-1"], 1)
     assert ([each["DocNumber"] for each in here.all("Invoice")], len(moves(odoo, "out_invoice"))) == (["1001"], 1)
     assert elm
+
+
+def test_an_order_of_odoo_is_an_estimate_and_the_invoice_made_from_it_one_invoice(
+    here: Company, back: Move, odoo: Odoo
+) -> None:
+    partner = odoo.by_hand("res.partner", "create", {"name": "Elm Ltd", "customer_rank": 1})
+    hedge = odoo.by_hand("product.product", "create", {"name": "Hedge trimming", "detailed_type": "service"})
+    line = {"product_id": hedge, "name": "Hedge", "product_uom_qty": 2, "price_unit": 40, "tax_id": [[6, 0, []]]}
+    head = {"partner_id": partner, "date_order": "2026-09-14 12:00:00"}
+    order = odoo.by_hand("sale.order", "create", {**head, "order_line": [[0, 0, line]]})
+    odoo.by_hand("sale.order", "action_confirm", [order])
+
+    back.green("accounts", "customers", "items", "quotes", "invoices")
+
+    assert [(each["TxnStatus"], each["TotalAmt"]) for each in here.all("Estimate")] == [("Accepted", 80)]
+    assert here.all("Invoice") == []
+
+    wizard = odoo.by_hand(
+        "sale.advance.payment.inv",
+        "create",
+        {"advance_payment_method": "delivered", "sale_order_ids": [[6, 0, [order]]]},
+    )
+    odoo.by_hand("sale.advance.payment.inv", "create_invoices", [wizard])
+    (made,) = odoo.documents("account.move", [["move_type", "=", "out_invoice"]], ["id"])
+    odoo.by_hand("account.move", "action_post", [made["id"]])
+    for _ in range(2):
+        back.green("quotes", "invoices")
+
+    assert [each["TxnStatus"] for each in here.all("Estimate")] == ["Closed"]
+    assert [each["TotalAmt"] for each in here.all("Invoice")] == [80]
