@@ -17,6 +17,7 @@ from integrations.canonical import codec
 from integrations.canonical.record import Record as Canonical
 from integrations.mapping.models import Agreement
 from integrations.mapping.prepared import Prepared, prepare
+from integrations.mapping.rules import BadRules
 from integrations.records.models import Record
 from integrations.sync import references
 from integrations.sync.fields import comparable, restore, store
@@ -52,7 +53,10 @@ def agree_back(flow: Flow, written: Sequence[Written]) -> None:
 
 
 def _agree(back: Flow, written: Sequence[Written]) -> None:
-    mapping = prepare(back.mapping, context=context_of(back))
+    try:
+        mapping = prepare(back.mapping, context=context_of(back))
+    except BadRules:
+        return  # that flow cannot run, and says so itself: no reason to stop this one
     plain = {each.external_id: codec.to_plain(each.now) for each in written}
     earlier = {each.external_id: codec.to_plain(each.before) for each in written if each.before is not None}
     refer = references.resolver(back, mapping.needed([*plain.values(), *earlier.values()]))

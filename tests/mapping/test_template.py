@@ -8,6 +8,7 @@ import pytest
 
 from integrations.canonical import Address, CreditNote, Customer, Invoice, Item, Line, Ref, from_plain, rank, to_plain
 from integrations.canonical.laws import broken_laws
+from integrations.connectors.registry import connector
 from integrations.mapping.expression import compile_expression
 from integrations.mapping.rules import BadRules, answered, from_json
 from integrations.mapping.rules import to_plain as as_json
@@ -31,6 +32,22 @@ def test_a_shipped_template_can_be_used(template):
 def test_flows_stand_in_the_order_in_which_records_depend_on_each_other(template):
     ranks = [rank(flow.rules.kind_to) for flow in template.flows]
     assert ranks == sorted(ranks)
+
+
+LEDGERS = ("quickbooks_online", "odoo")
+CALLED = {"tax_rate": "tax", "dimension": "analytic accounts"}  # where the description has another word than the kind's
+
+
+@pytest.mark.parametrize(
+    "template",
+    [each for each in TEMPLATES if each.source in LEDGERS and each.target in LEDGERS],
+    ids=lambda each: each.slug,
+)
+def test_what_is_left_out_between_two_ledgers_is_said_in_words(template):
+    """Every kind that the source tells has a flow, or the description speaks of it."""
+    kinds = {stream.kind for stream in connector(template.source).streams}
+    left_out = kinds - {flow.rules.kind_from for flow in template.flows}
+    assert [kind for kind in left_out if CALLED.get(kind, kind.replace("_", " ")) not in template.description] == []
 
 
 @pytest.fixture
