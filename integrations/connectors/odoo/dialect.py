@@ -160,11 +160,10 @@ class OdooDialect(Dialect):
             return [self._first(name, writes[0], answer), *(_not_now() for _ in writes[1:])]
         try:
             result_of(answer)
-        except Refused as error:
-            if name == "apply" and is_for_several(writes[0]):  # the first may have used it up: the reading tells
+        except Refused:
+            # The first document may have used the payment up: what is read next tells.
+            if name == "apply" and is_for_several(writes[0]) and not isinstance(error, Forbidden):
                 return [Done(external_id=id_in(write)) for write in writes]
-            if name == "post" and len(writes) > 1 and not isinstance(error, Forbidden):
-                raise _one_of_many(error) from error
             raise
         if name == "reset" and versions.of(site) < versions.FIRST_THAT_RESETS:
             return [_now_a_draft(write) for write in writes]
@@ -314,14 +313,4 @@ def _now_a_draft(write: Write) -> Done:
 def _not_now() -> Failed:
     return Failed(
         error=TryLater(sent=False, retry_after=0, explanation="Odoo takes these one a call: this one is next.")
-    )
-
-
-def _one_of_many(error: Refused) -> Forbidden:
-    """Odoo posts all of a call or none, and does not say which one it objects to: nothing is posted until it is settled."""
-    return Forbidden(
-        error.words,
-        code=error.code,
-        explanation="Odoo refused to post one of several documents, so all of them were left as drafts.",
-        advice="Correct the draft that the vendor's words mean, or post it in Odoo; then run the flow again.",
     )
