@@ -160,7 +160,7 @@ class OdooDialect(Dialect):
             return [self._first(name, writes[0], answer), *(_not_now() for _ in writes[1:])]
         try:
             result_of(answer)
-        except Refused:
+        except Refused as error:
             # The first document may have used the payment up: what is read next tells.
             if name == "apply" and is_for_several(writes[0]) and not isinstance(error, Forbidden):
                 return [Done(external_id=id_in(write)) for write in writes]
