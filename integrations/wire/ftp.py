@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 
 from fsspec.implementations.ftp import FTPFileSystem
 
-from . import dialing
+from . import dialing, remote
 from .errors import BadAddress, ConsentLost, ContractBroken, Forbidden, Missing, OutOfLimits, TryLater, VendorError
 from .folders import RenameRefused, Tick
 from .remote import Entry, Server
@@ -69,9 +69,7 @@ class FtpServer(Server):
             yield from self._by_names(folder)
 
     def _by_facts(self, folder: str) -> Iterator[Entry]:
-        lines: list[str] = []
-        self._ftp.retrlines(f"MLSD {_there(folder)}".rstrip(), lines.append)
-        for line in lines:
+        for line in self._lines(f"MLSD {_there(folder)}"):
             if entry := _entry(line):
                 yield entry
 
@@ -79,7 +77,7 @@ class FtpServer(Server):
         """For servers that know no MLSD: names first, and then a question for each of them."""
         names: list[str] = []
         try:
-            self._ftp.retrlines(f"NLST {_there(folder)}".rstrip(), names.append)
+            names = self._lines(f"NLST {_there(folder)}")
         except ftplib.error_perm as error:
             if not str(error).startswith("550"):
                 raise
@@ -88,6 +86,17 @@ class FtpServer(Server):
         for name in map(_here, names):
             inside = name.removeprefix(f"{folder}/")
             yield self._asked(inside, f"{folder}/{inside}" if folder else inside)
+
+    def _lines(self, command: str) -> list[str]:
+        lines: list[str] = []
+
+        def take(line: str) -> None:
+            if len(lines) > remote.MOST_NAMES:
+                raise remote.too_many()
+            lines.append(line)
+
+        self._ftp.retrlines(command.rstrip(), take)
+        return lines
 
     def _asked(self, name: str, path: str) -> Entry:
         try:

@@ -16,6 +16,14 @@ from .folders import File, Folder, Tick, check_path, check_pattern, fits, is_pla
 MOST_NAMES = 200_000  # of one folder that are looked at
 
 
+def too_many() -> Missing:
+    """The error for a folder, or a server, that names more files than anybody can mean."""
+    return Missing(
+        explanation=f"The folder holds more than {MOST_NAMES:,} names.",
+        advice="Have what is done with moved elsewhere.",
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """What a server says of a name in a folder. `modified`: seconds since 1970, 0 where it does not tell."""
@@ -89,10 +97,7 @@ class RemoteFolder(Folder):
     def _entries(self, folder: str) -> Iterator[Entry]:
         for number, entry in enumerate(self._server.entries(self._at(folder.rstrip("/")))):
             if number >= MOST_NAMES:
-                raise Missing(
-                    explanation=f"The folder holds more than {MOST_NAMES:,} names.",
-                    advice="Have what is done with moved elsewhere.",
-                )
+                raise too_many()
             yield entry
 
     def look(self, path: str) -> File | None:

@@ -1,7 +1,7 @@
 """Files on SFTP servers. A server is known by its host key, which a person has confirmed once.
 
-fsspec's file system brings listings, renaming and opening; its way in is replaced, since it would trust any host key
-and connect to any address.
+fsspec's file system brings renaming and opening; its way in is replaced, since it would trust any host key and connect
+to any address, and its listings, since they are held whole however long they are.
 """
 
 from __future__ import annotations
@@ -9,16 +9,29 @@ from __future__ import annotations
 import binascii
 import errno
 import io
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
-from typing import BinaryIO
+from itertools import islice
+from typing import Any, BinaryIO
 
 import paramiko
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+    load_ssh_private_key,
+)
 from fsspec.implementations.sftp import SFTPFileSystem
 from paramiko.hostkeys import HostKeyEntry, InvalidHostKey
 
-from . import dialing
+from . import dialing, remote
 from .errors import BadAddress, ConsentLost, Forbidden, Missing, OutOfLimits, TryLater, VendorError
 from .folders import RenameRefused, Tick
 from .remote import Entry, Server
@@ -26,7 +39,11 @@ from .remote import Entry, Server
 PIECE = 64 * 1024
 AHEAD = 64  # pieces that are asked for before they are needed: more would fill the memory
 NAME = "server"  # under which the one host key is known to the client
-KEYS = (paramiko.Ed25519Key, paramiko.ECDSAKey, paramiko.RSAKey)
+KEYS: dict[type[Any], tuple[type[paramiko.PKey], PrivateFormat]] = {
+    Ed25519PrivateKey: (paramiko.Ed25519Key, PrivateFormat.OpenSSH),
+    EllipticCurvePrivateKey: (paramiko.ECDSAKey, PrivateFormat.TraditionalOpenSSL),
+    RSAPrivateKey: (paramiko.RSAKey, PrivateFormat.TraditionalOpenSSL),
+}
 
 
 class UnknownHost(BadAddress):
@@ -104,14 +121,15 @@ class SftpServer(Server):
 
     def entries(self, folder: str) -> Iterator[Entry]:
         with _said(folder or "the folder"):
-            for told in self._fs.ls(folder or ".", detail=True):
-                name = told["name"].removeprefix(f"{(folder or '.').rstrip('/')}/")
-                yield _entry(name, told)
+            # To its end before anything else is asked: its answers would be taken for those of other questions.
+            found = list(islice(self._sftp.listdir_iter(folder or "."), remote.MOST_NAMES + 1))
+        for told in found:
+            yield _entry(told.filename, told)
 
     def look(self, path: str) -> Entry | None:
         try:
             with _said(path):
-                return _entry(path.rpartition("/")[2], self._fs.info(path))
+                return _entry(path.rpartition("/")[2], self._sftp.stat(path))
         except Missing:
             return None
 
@@ -197,31 +215,33 @@ class Pinned(paramiko.MissingHostKeyPolicy):
 
 
 def _private_key(text: str, passphrase: str) -> paramiko.PKey:
-    """The key in this text; the password opens it where it is locked. Raises ConsentLost."""
-    for kind in KEYS:
+    """The key in this text; the password opens it where it is locked. Raises ConsentLost.
+
+    It is read by `cryptography`: paramiko takes every second ECDSA key that others wrote for none.
+    """
+    data, password = text.strip().encode() + b"\n", passphrase.encode() or None
+    load = load_ssh_private_key if b"OPENSSH" in data else load_pem_private_key
+    try:
         try:
-            return kind.from_private_key(io.StringIO(text.strip() + "\n"), password=passphrase or None)
-        except paramiko.PasswordRequiredException as error:
-            raise ConsentLost(
-                explanation="The private key is locked, and no password opens it.",
-                advice="Enter the key's password in the connection, or a key without one.",
-            ) from error
-        except (paramiko.SSHException, ValueError, IndexError, TypeError):
-            continue
+            key = load(data, password)
+        except TypeError:  # the password is none of the key's, or the key's is missing
+            key = load(data, None)
+        for kind, (ours, form) in KEYS.items():
+            if isinstance(key, kind):
+                plain = key.private_bytes(Encoding.PEM, form, NoEncryption())
+                return ours.from_private_key(io.StringIO(plain.decode()))
+    except (ValueError, TypeError, UnsupportedAlgorithm, paramiko.SSHException):
+        pass
     raise ConsentLost(
-        explanation="The private key is none that can be used, or its password is wrong.",
-        advice="Paste an Ed25519, ECDSA or RSA key, from BEGIN to END.",
+        explanation="The private key is none that can be used, or its password is missing or wrong.",
+        advice="Paste an Ed25519, ECDSA or RSA key, from BEGIN to END, and its password if it has one.",
     )
 
 
-def _entry(name: str, told: dict[str, object]) -> Entry:
-    changed = told.get("mtime")
-    return Entry(
-        name=name,
-        is_folder=told["type"] != "file",
-        size=int(str(told["size"] or 0)),
-        modified=changed.timestamp() if hasattr(changed, "timestamp") else 0.0,
-    )
+def _entry(name: str, told: paramiko.SFTPAttributes) -> Entry:
+    """What the server says of a name; one that leads elsewhere (a link) counts as no file."""
+    is_file = told.st_mode is None or stat.S_ISREG(told.st_mode)
+    return Entry(name=name, is_folder=not is_file, size=told.st_size or 0, modified=float(told.st_mtime or 0))
 
 
 @contextmanager

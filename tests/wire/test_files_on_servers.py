@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import asyncssh
 import pytest
 
 from integrations.wire import ftp as ftp_module
+from integrations.wire import places, remote
 from integrations.wire.errors import (
     BadAddress,
     ConsentLost,
@@ -30,7 +32,7 @@ from integrations.wire.publishing import digest_of, drafts
 from integrations.wire.remote import RemoteFolder
 from integrations.wire.sftp import UnknownHost, fingerprint
 
-from .servers import PASSWORD, Running, ftp, sftp
+from .servers import PASSWORD, USER, Running, ftp, sftp
 
 TABLE = "key,item\n{},A\n"
 READING = '{"key": "key"}'
@@ -250,6 +252,28 @@ def test_a_server_that_is_gone_is_tried_again_and_found_when_it_is_back(
             Partner(again, tmp_path / kind).ask("LIST")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_that_says_nothing_is_not_waited_for(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"{kind}://127.0.0.1:{silent.getsockname()[1]}"
+        at = place_of({"address": address, "user": USER}, {"password": PASSWORD}, root=tmp_path, allow=(address,))
+        begun = time.monotonic()
+        with pytest.raises(TryLater):
+            send(Request(method="LIST", path="box"), at=at, spool=tmp_path / "spool")
+        assert time.monotonic() - begun < 5
+
+
+def test_a_listing_without_end_is_not_followed(partner: Partner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "MOST_NAMES", 50)
+    for number in range(60):
+        (partner.server.root / "box" / f"{number}.txt").touch()
+    with pytest.raises(Missing, match="more than 50 names"):
+        partner.read()
+
+
 def test_an_address_in_a_private_network_is_not_connected_to(partner: Partner) -> None:
     at = place_of(partner.server.settings, {"password": PASSWORD}, root=partner.spool)
     partner.server.commands.clear()
@@ -326,6 +350,8 @@ def test_a_private_key_opens_an_sftp_server(kind: str, root: Path, tmp_path: Pat
             (key.export_private_key("openssh").decode(), ""),
             (key.export_private_key("openssh").decode().replace("\n", " "), ""),
             (key.export_private_key("openssh", passphrase="knock").decode(), "knock"),
+            (key.export_private_key("pkcs8-pem").decode(), ""),
+            (key.export_private_key("openssh").decode(), PASSWORD),  # a password that the key does not need
         ):
             secrets = {"private_key": text, "password": password}
             at = place_of(server.settings, secrets, root=tmp_path, allow=(server.address,))
