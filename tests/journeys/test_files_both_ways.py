@@ -252,6 +252,27 @@ def test_invoices_go_into_a_new_file_each_time_and_each_into_one_only(
     assert [cells[0] for cells in lines(out / "transact2.fil")] == ["3"]
 
 
+def test_a_document_that_was_left_out_is_in_the_file_after_it_is_mended_and_in_no_other(
+    documents: dict[str, Flow], devices: Connection, exchange: Path, out: Path
+) -> None:
+    narrow = [{**column, "width": 4} if column["name"] == "OUR_CODE" else column for column in INVOICES["columns"]]
+    change(devices, outgoing={**OUTGOING, "invoice_list": {**INVOICES, "columns": narrow}})
+    put(exchange, row("1", "MUG"), row("2", "PLATE"))
+    for flow in documents.values():
+        run = run_one(flow)
+    assert run.colour == "amber"
+    assert [cells[0] for cells in lines(out / "transact1.fil")] == ["1"]
+
+    put(exchange, row("3", "MUG"), name="more.csv")
+    assert run_one(documents["invoices"]).colour == "amber"
+    change(devices, outgoing=OUTGOING)
+    assert run_one(documents["invoices"]).colour == "green"
+
+    assert [cells[0] for cells in lines(out / "transact2.fil")] == ["3"]
+    assert [cells[0] for cells in lines(out / "transact3.fil")] == ["2"]
+    assert open_issues() == []
+
+
 def die(run: Run, monkeypatch: pytest.MonkeyPatch, place: Any, name: str, *, skip: int, after: bool) -> None:
     """The worker gets to publishing, and is killed there where `place.name` is called."""
     real = publish.publish_list
