@@ -38,6 +38,8 @@ def set_up(
     for connection, slug in ((source, template.source), (target, template.target)):
         if connection.connector != slug:
             raise ValidationError(f"{connection} is a connection to {connection.connector}; the template needs {slug}.")
+    if source == target:
+        raise ValidationError("Choose two connections: a flow from a connection into itself would chase its own tail.")
     answers = with_suggestions(body, answers)
     if open_questions := unanswered(body, answers):
         raise ValidationError([f"{question.label}: this needs an answer." for question in open_questions])

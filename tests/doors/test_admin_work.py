@@ -264,6 +264,27 @@ def test_a_newer_version_of_the_template_is_offered_as_a_difference_and_taken(ou
     assert operator.post(url_of(newer), {"body": "{}"}).status_code == 403, "a published version never changes"
 
 
+def test_a_template_that_asks_for_value_tables_lays_them_out_and_names_them_beforehand(
+    ours: World, visit: Visit
+) -> None:
+    ends = [
+        Connection.objects.create(name=f"{name} books", connector="quickbooks_online", environment="production")
+        for name in ("Old", "New")
+    ]
+    template = Template.objects.get(slug="quickbooks_online_to_quickbooks_online")
+    asked = {"template": template.pk, "source": ends[0].pk, "target": ends[1].pk}
+    page = reverse("admin:set_up", query=asked)
+
+    fields = visit("admin").get(page).context["form"].fields
+    assert [(field.initial, field.choices[1]) for field in fields.values()] == [
+        (name, (name, f"{name} (a new table, which you fill in)")) for name in ("accounts", "tax_codes")
+    ]
+    visit("admin").post(page, {name: field.initial for name, field in fields.items()})
+
+    assert Flow.objects.filter(source=ends[0], target=ends[1]).count() == len(template.body["flows"])
+    assert set(ValueTable.objects.values_list("name", flat=True)) >= {"accounts", "tax_codes"}
+
+
 def test_a_template_with_faults_names_them(ours: World, visit: Visit) -> None:
     operator = visit("superuser")
     made = operator.post(url_of(ours[Mapping].template, "renew")).url

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from integrations.canonical import TaxRate, kind_of
@@ -50,6 +51,14 @@ def ready_made(slug: str, **settings: str) -> dict[str, Flow]:
 
 def told(flow: Flow) -> list[str]:
     return [str(gap) for gap in gaps(flow)]
+
+
+def test_no_template_is_set_up_from_a_connection_into_itself(tenant: Tenant) -> None:
+    template = Template.objects.get(slug="quickbooks_online_to_quickbooks_online", version=1)
+    only = Connection.objects.create(name="Books", connector="quickbooks_online", environment="production")
+
+    with pytest.raises(ValidationError, match="Choose two connections"):
+        set_up(template, source=only, target=only, answers={}, by=None)
 
 
 @pytest.mark.parametrize("slug", BETWEEN_LEDGERS)

@@ -199,7 +199,9 @@ def questions_form(body: Body, source: Connection, target: Connection) -> type[f
 
 def question_field(question: Question, at: Connection, *, standing: Any = None) -> forms.Field:
     """The field in which a question is answered; an answer that stands stays a choice, whatever became of its record."""
-    told_: dict[str, Any] = {"label": question.label, "help_text": question.help, "required": question.required}
+    told_: dict[str, Any] = {
+        "label": question.label, "help_text": question.help, "required": question.required, "initial": question.suggestion,
+    }  # fmt: skip
     choose = widgets.UnfoldAdminSelectWidget()
     nothing = [("", "Choose")]
     match question.answer:
@@ -212,8 +214,10 @@ def question_field(question: Question, at: Connection, *, standing: Any = None) 
             choices = [(each, each) for each in question.choices]
             return forms.ChoiceField(choices=nothing + choices, widget=choose, **told_)
         case "table":
-            names = ValueTable.objects.order_by("name").values_list("name", "name")
-            return forms.ChoiceField(choices=nothing + list(names), widget=choose, **told_)
+            names = list(ValueTable.objects.order_by("name").values_list("name", "name"))
+            if question.suggestion and question.suggestion not in dict(names):
+                names.insert(0, (question.suggestion, f"{question.suggestion} (a new table, which you fill in)"))
+            return forms.ChoiceField(choices=nothing + names, widget=choose, **told_)
         case "yes_no":
             return forms.BooleanField(widget=widgets.UnfoldBooleanSwitchWidget(), **{**told_, "required": False})
         case "date":
