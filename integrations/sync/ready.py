@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 
 from integrations.canonical import KINDS
 from integrations.connections.models import Connection
+from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
 from integrations.mapping.check import Asked, fields_set, references_asked
 from integrations.mapping.models import ValueTable
@@ -24,6 +25,7 @@ from integrations.records.models import Record
 from integrations.sync import references
 from integrations.sync.models import Flow
 from integrations.sync.policy import policy_of
+from integrations.wire.errors import Refused
 from integrations.wire.shape import F, Lines
 from integrations.wire.stream import Stream as Facts
 
@@ -71,10 +73,19 @@ def _ends(flow: Flow) -> Iterator[Gap]:
             if operation not in target.writes:
                 message = f"{flow.target} does not let anybody {operation} {flow.target_object}."
                 yield Gap("", message, f"Take '{operation}' out of what the flow may do.")
+        yield from _undescribed(flow.target, target)
     homes = [str(end.settings.get("home_currency") or "") for end in _pair(flow)]
     if all(homes) and homes[0] != homes[1] and "exchange_rate" in KINDS[flow.mapping.kind_to].__struct_fields__:
         message = f"{flow.source} keeps its books in {homes[0]} and {flow.target} in {homes[1]}."
         yield Gap("exchange_rate", message, "A rate of one says nothing in the other: drop the rule for it.")
+
+
+def _undescribed(target: Connection, facts: Facts) -> Iterator[Gap]:
+    """A file that is to be published, and of which nobody has said what it looks like."""
+    try:
+        connector(target.connector).dialect.sheet(facts, site_of(target))
+    except Refused as refused:
+        yield Gap("", refused.explanation, refused.advice)
 
 
 def _pair(flow: Flow) -> tuple[Connection, Connection]:
