@@ -21,6 +21,7 @@ from integrations.connectors.quickbooks_desktop.simulator import QuickBooksDeskt
 from integrations.mapping.models import Template
 from integrations.records.models import Issue
 from integrations.sync.models import Flow, Run
+from integrations.sync.ready import gaps
 from integrations.sync.setup import set_up
 from tenants.models import Tenant
 from tests.journeys.desktop import Desk, run_one
@@ -298,6 +299,17 @@ def test_an_order_of_somebody_unknown_waits_and_makes_nobody(
     assert runs["orders"].colour == "amber"
     assert program.documents("SalesOrder") == []
     assert len(program.documents("Customer")) == 2
+
+
+def test_what_is_missing_is_told_before_anything_runs(books: Connection, devices: Connection) -> None:
+    flows = flows_of(THERE, books, devices)
+    with transaction.atomic():
+        assert {name: list(map(str, gaps(flow))) for name, flow in flows.items() if gaps(flow)} == {}
+        devices.settings = {**devices.settings, "outgoing": {}}
+        devices.save()
+        flows["items"].target.refresh_from_db()
+        (gap,) = gaps(flows["items"])
+    assert "Nobody has said what the file of item list (published) looks like" in gap.message
 
 
 def test_without_layouts_each_flow_says_once_what_is_missing(

@@ -15,7 +15,7 @@ from integrations.canonical.record import Record
 from integrations.wire.connector import Done, Outcome, Write
 from integrations.wire.errors import Refused, ShapeError
 from integrations.wire.message import Answer, Request, json_body, json_of
-from integrations.wire.shape import Shape
+from integrations.wire.shape import F, Shape
 from integrations.wire.sheets import BadSheet, Sheet, sheet_of
 from integrations.wire.site import Site
 from integrations.wire.stream import Page, Stream
@@ -31,6 +31,7 @@ class Row(Shape[R]):
 
     def __init__(self, kind: str, record_type: type[R]) -> None:
         super().__init__(record_type, key="external_id", fields=())
+        self.fields = tuple(F(name, name) for name in record_type.__struct_fields__)
         self._kind = kind
 
     def read(self, payload: Mapping[str, Any]) -> R:
