@@ -164,6 +164,9 @@ class Level:
         if len(given) != 1:
             yield "", f"a rule has one of from, constant and expression, this one {' and '.join(given) or 'none'}"
             return
+        if is_list_of_references(target) and (rule.source is None or rule.transforms or rule.table or rule.default):
+            yield "", f"{rule.to} is a list of references: it is taken from such a list as it stands, with 'from' alone"
+            return
         yield from self._source_faults(rule, target)
         yield from self._step_faults(rule)
         if (

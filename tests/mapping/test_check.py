@@ -143,3 +143,15 @@ def test_what_a_new_record_lacks_is_known():
     assert uncovered(rules({"to": "customer", "from": "customer"}, lines({"to": "item", "from": "item"}))) == [
         "issued_on", "currency", "line_amounts",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"transforms": [{"do": "first"}]}, {"table": "orders"}, {"default": "12"}, {"from": None, "constant": "12"}],
+    ids=str,
+)
+def test_a_list_of_references_is_taken_as_it_stands(more):
+    rule = {"to": "purchase_orders", "from": "purchase_orders", **more}
+    plain = {name: value for name, value in rule.items() if value is not None}
+    (fault,) = faults(from_plain({"from": "bill", "to": "bill", "fields": [plain]}, Rules))
+    assert "is taken from such a list as it stands" in fault.message
