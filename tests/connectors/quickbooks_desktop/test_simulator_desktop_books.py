@@ -347,6 +347,27 @@ def test_a_bill_made_from_a_purchase_order_receives_it(books: Books) -> None:
     assert only(books, "PurchaseOrder", order["TxnID"])["IsFullyReceived"] == "true"
 
 
+def test_goods_come_in_with_a_bill_and_go_out_at_cost_with_an_invoice(books: Books) -> None:
+    accounts = {"Income": "Sales", "COGS": "Cost of Goods Sold", "Asset": "Inventory Asset"}
+    refs = {
+        role: f"<{role}AccountRef><FullName>{name}</FullName></{role}AccountRef>" for role, name in accounts.items()
+    }
+    inside = f"<Name>Pump</Name>{refs['Income']}<PurchaseCost>4.00</PurchaseCost>{refs['COGS']}{refs['Asset']}"
+    books.ret(f"<ItemInventoryAddRq><ItemInventoryAdd>{inside}</ItemInventoryAdd></ItemInventoryAddRq>")
+    books.vendor()
+    bought = "<ItemRef><FullName>Pump</FullName></ItemRef><Quantity>5</Quantity><Cost>4.00</Cost>"
+    who = "<VendorRef><FullName>Pine Supplies</FullName></VendorRef>"
+    books.ret(f"<BillAddRq><BillAdd>{who}<ItemLineAdd>{bought}</ItemLineAdd></BillAdd></BillAddRq>")
+    invoice = books.invoice(line("Pump", quantity="2"))
+
+    (pump,) = books.rets("<ItemInventoryQueryRq/>")
+    assert pump["QuantityOnHand"] == "3"
+    posted = books.program.trial()["accounts"]
+    assert (posted["Inventory Asset"], posted["Cost of Goods Sold"]) == (Decimal("12.00"), Decimal("8.00"))
+    books.ask(f"<TxnVoidRq><TxnVoidType>Invoice</TxnVoidType><TxnID>{invoice['TxnID']}</TxnID></TxnVoidRq>")
+    assert books.rets("<ItemInventoryQueryRq/>")[0]["QuantityOnHand"] == "5"
+
+
 # entries
 
 

@@ -90,6 +90,8 @@ def change(company: Company, kind: str, sent: Body) -> Written:
     _COMPLETE[kind](company, kind, body)
     if kind in ("Invoice", "Bill") and settlement.total(body) < settlement.applied_to(company, row.id):
         raise not_allowed("Amount", body["_total"], "More has been paid already.")
+    if kind in ("CreditMemo", "VendorCredit") and settlement.total(body) < settlement.used_of(company, row.id):
+        raise not_allowed("Amount", body["_total"], "More of the credit has been used already.")
     row = company.keep(kind, body, before=row)
     _into_books(company, kind, row, sent)
     return row, ignored
@@ -116,6 +118,7 @@ def void(company: Company, kind: str, id: str) -> Row:
 
 
 def delete(company: Company, kind: str, id: str) -> Row:
+    """Takes a document out of the books, and with it what it settled."""
     row = company.the(kind if kind in TXNS else "", id)
     _check_open(company, kind, row.body["TxnDate"], deleting=True)
     _let_go(company, id)
@@ -239,15 +242,13 @@ def _into_books(company: Company, kind: str, row: Row, sent: Body) -> None:
         company.space, row.id, kind, int(body["TxnNumber"]), body.get("RefNumber", ""), body["TxnDate"], party,
     )  # fmt: skip
     applied: list[Body] = sent.get("AppliedToTxnAdd") or sent.get("AppliedToTxnMod") or []
-    if kind in _POSTINGS and TXNS[kind].lines == () and applied:
+    if applied:
         for other in settlement.forget(company, row.id, holder_only=True):
             company.touch(*other)
-    if kind in settlement.SIDES and applied:
         settlement.apply(company, kind, row, applied)
     if sent.get("IsAutoApply") in ("true", "1"):
         settlement.apply_by_age(company, row)
-    if kind in ("Invoice",) and sent.get("SetCredit"):
-        settlement.set_credits(company, row, settlement.SALES, row, sent["SetCredit"])
+    settlement.set_credits(company, row, settlement.SALES, row, sent.get("SetCredit", ()))
     if kind == "ReceivePayment" and settlement.used_of(company, row.id) > amount(body["TotalAmount"]):
         raise not_allowed("TotalAmount", body["TotalAmount"], "More is applied than was paid.")
     ledger.unpost(company, row.id)

@@ -38,8 +38,7 @@ class Posting:
 
 
 def post(company: Company, id: str, body: Body, postings: Sequence[Posting]) -> None:
-    """Replaces what a document has posted. The last posting takes what rounding in the home currency leaves."""
-    unpost(company, id)
+    """What a document posts that has nothing posted yet. The last posting takes what rounding in the home currency leaves."""
     rate, rest = Decimal(body.get("ExchangeRate") or 1), ZERO
     for place, each in enumerate(postings):
         home = -rest if place == len(postings) - 1 else cents(each.amount * rate)
