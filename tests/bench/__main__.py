@@ -69,15 +69,15 @@ def intake(invoices: int, rounds: int, folder: Path) -> None:
     table = Table(
         title=f"Intake of {invoices:,} invoices of three lines, medians of {turns(rounds)}", title_justify="left"
     )
-    once = ("s", "x ours", "processors", "x ours")
-    for heading in ("", *(f"first: {each}" for each in once), *(f"again: {each}" for each in once), "peak MB"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    for heading in ("", *("first load", "x", "processors", "x"), *("re-read", "x", "processors", "x"), "peak"):
+        table.add_column(heading, justify="left" if not heading else "right", no_wrap=True)
     for who, results in found.items():
-        cells = [f"{of(results, name):.1f} {of(results, name) / of(found['ours'], name):.2f}".split() for name in TIMES]
-        table.add_row(who, *chain.from_iterable(cells), f"{of(results, 'peak_mb'):.0f}")
+        times = [(of(results, name), of(results, name) / of(found["ours"], name)) for name in TIMES]
+        cells = [(f"{seconds:.1f} s", f"{ratio:.2f}") for seconds, ratio in times]
+        table.add_row(who, *chain.from_iterable(cells), f"{of(results, 'peak_mb'):.0f} MB")
     table.add_section()
     goals = chain.from_iterable(("", f"{GOAL[name.partition('_')[0]]}.00") for name in TIMES)
-    table.add_row("goal for dlt", *goals, "flat")
+    table.add_row("goal: dlt", *goals, "flat")
     console.print(table)
 
 
@@ -106,11 +106,11 @@ def apply(documents: int | None, rounds: int) -> None:
     whole, vendor, records = (of(results, name) for name in ("first_processor", "vendor", "records"))
     title = f"{of(results, 'documents'):,.0f} documents and what they name, {records:,.0f} records, into the QuickBooks simulator"
     table = Table(title=f"{title}, medians of {turns(rounds)}", title_justify="left")
-    for heading in ("", "of processors, s", "ms a record", "share"):
+    for heading in ("", "processors", "a record", "share"):
         table.add_column(heading, justify="left" if not heading else "right")
     for who, seconds in (("all of it", whole), ("the simulator", vendor), ("ours", whole - vendor)):
-        table.add_row(who, f"{seconds:.1f}", f"{seconds / records * 1000:.2f}", f"{seconds / whole:.0%}")
-    table.add_row("an unchanged run", f"{of(results, 'again_processor'):.1f}", "", "")
+        table.add_row(who, f"{seconds:.1f} s", f"{seconds / records * 1000:.2f} ms", f"{seconds / whole:.0%}")
+    table.add_row("an unchanged run", f"{of(results, 'again_processor'):.1f} s", "", "")
     console.print(table)
     console.print(f"It took {of(results, 'first'):.1f} s, and {of(results, 'again'):.1f} s again.")
     console.print(f"Peak memory {of(results, 'peak_mb'):.0f} MB, simulator included.")
