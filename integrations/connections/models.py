@@ -28,7 +28,7 @@ class VendorApp(models.Model):
 
 
 class Connection(TenantOwned, Leased):
-    """A tenant's place at one vendor, with its sealed keys. The lease is held while its token is refreshed."""
+    """A tenant's place at one vendor, with its sealed keys. The lease is held while its token is refreshed or a file is published."""
 
     class State(models.TextChoices):
         NEW = "new", "not connected yet"
