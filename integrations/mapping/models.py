@@ -65,11 +65,13 @@ class Mapping(TenantOwned):
 
 
 class MappingEdition(TenantOwned):
-    """The rules as they stood from one saving to the next: what a past figure was made with."""
+    """The rules and the value tables that they use, as they stood for a time: what a past figure was made with."""
 
     mapping = TenantForeignKey(Mapping, on_delete=models.CASCADE)
     edition = models.PositiveIntegerField()
     rules = models.JSONField()
+    # Name of the table → its entries.
+    tables = models.JSONField(default=dict)
     saved_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantOwned.Meta):

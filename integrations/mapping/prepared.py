@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max
-
 from integrations.mapping.expression import compile_expression
 from integrations.mapping.models import Mapping as MappingRow
-from integrations.mapping.models import MappingEdition, ValueTable
-from integrations.mapping.rules import Rules, from_plain, tables_of
+from integrations.mapping.models import MappingEdition
+from integrations.mapping.rules import Rules, from_plain
 from integrations.mapping.translate import Refer, Translation, Translator
 
 
@@ -43,22 +40,14 @@ class Prepared:
         return self.translator.translate(record, tables=self.tables, refer=refer, context=self.context)
 
 
-def tables_changed_at() -> datetime:
-    """When a value table of the tenant was last changed: what could not be mapped before may be mapped now."""
-    latest: datetime | None = ValueTable.objects.aggregate(latest=Max("changed_at"))["latest"]
-    return latest or datetime.min.replace(tzinfo=UTC)
-
-
 def prepare(mapping: MappingRow, *, context: Mapping[str, Any]) -> Prepared:
-    """The mapping as it stands now. Raises BadRules where a person broke it."""
-    translator = _translator(mapping.pk, mapping.edition)
-    names = tables_of(translator.rules)
-    tables = dict(ValueTable.objects.filter(name__in=names).values_list("name", "entries")) if names else {}
+    """The mapping as its edition says. Raises BadRules where a person broke it."""
+    translator, tables = _edition(mapping.pk, mapping.edition)
     return Prepared(mapping.edition, translator, tables, context)
 
 
 @lru_cache(maxsize=512)
-def _translator(mapping: UUID, edition: int) -> Translator:
+def _edition(mapping: UUID, edition: int) -> tuple[Translator, Mapping[str, Mapping[str, str]]]:
     """An edition never changes, so it is compiled once a process."""
-    rules = MappingEdition.objects.values_list("rules", flat=True).get(mapping=mapping, edition=edition)
-    return Translator(from_plain(rules, Rules))
+    row = MappingEdition.objects.get(mapping=mapping, edition=edition)
+    return Translator(from_plain(row.rules, Rules)), row.tables

@@ -51,7 +51,7 @@ def check_template(template: Template) -> None:
 
 @transaction.atomic
 def save_mapping(mapping: Mapping, *, by: Any) -> Mapping:
-    """Save a mapping and write down its rules as a new edition where they changed.
+    """Save a mapping and write down its rules, with the value tables that they use, as a new edition where they changed.
 
     Raises ValidationError that names every rule that cannot be used.
     """
@@ -60,19 +60,42 @@ def save_mapping(mapping: Mapping, *, by: Any) -> Mapping:
     if found:
         raise ValidationError(found)
     mapping.kind_from, mapping.kind_to = effective.kind_from, effective.kind_to
-    plain = rules.to_plain(effective)
+    _write_edition(mapping, effective, by=by)
+    return mapping
+
+
+@transaction.atomic
+def renew(mapping: Mapping) -> None:
+    """Begin a new edition where a value table that the rules use was changed since; the mapping is that of now then."""
+    Mapping.objects.select_for_update().get(pk=mapping.pk)
+    mapping.refresh_from_db()
+    latest = MappingEdition.objects.get(mapping=mapping, edition=mapping.edition)
+    held = rules.from_plain(latest.rules, rules.Rules)
+    if latest.tables != _tables_now(held):
+        _write_edition(mapping, held, by=None)
+
+
+def _write_edition(mapping: Mapping, effective: rules.Rules, *, by: Any) -> None:
+    """Save the mapping, with a new edition where the rules or their tables are not those of the latest."""
+    plain, tables = rules.to_plain(effective), _tables_now(effective)
     before = MappingEdition.objects.filter(mapping=mapping.pk, edition=mapping.edition).first()
-    if before is not None and before.rules == plain:
+    if before is not None and (before.rules, before.tables) == (plain, tables):
         mapping.save()
-        return mapping
+        return
     mapping.edition += 1
     mapping.save()
-    MappingEdition.objects.create(mapping=mapping, edition=mapping.edition, rules=plain)
-    changed = [str(line) for line in _difference(before, effective)]
+    edition = MappingEdition.objects.create(mapping=mapping, edition=mapping.edition, rules=plain, tables=tables)
     audit.record(
-        "mapping.saved", subject=mapping, actor=by, data={"edition": mapping.edition, "changes": changed[:100]}
+        "mapping.saved",
+        subject=mapping,
+        actor=by,
+        data={"edition": mapping.edition, "changes": changes_of(edition, before)[:100]},
     )
-    return mapping
+
+
+def _tables_now(effective: rules.Rules) -> dict[str, dict[str, str]]:
+    names = rules.tables_of(effective)
+    return dict(ValueTable.objects.filter(name__in=names).values_list("name", "entries")) if names else {}
 
 
 def _unanswered(mapping: Mapping, effective: rules.Rules) -> list[str]:
@@ -147,10 +170,25 @@ def lay_out_tables(body: templates.Template, answers: Plain[str, Any]) -> None:
         ValueTable.objects.get_or_create(name=name)
 
 
-def _difference(before: MappingEdition | None, after: rules.Rules) -> list[rules.Difference]:
+def changes_of(edition: MappingEdition, before: MappingEdition | None) -> list[str]:
+    """What an edition changed against the one before it, rule by rule and entry by entry."""
+    after = rules.from_plain(edition.rules, rules.Rules)
     old = (
         rules.from_plain(before.rules, rules.Rules)
         if before
         else rules.Rules(kind_from=after.kind_from, kind_to=after.kind_to, fields=())
     )
-    return rules.difference(old, after)
+    was = before.tables if before else {}
+    entries = [
+        f"table {name}: {value} is {_called(edition.tables, name, value)}, was {_called(was, name, value)}"
+        for name in sorted(was.keys() | edition.tables.keys())
+        for value in sorted(was.get(name, {}).keys() | edition.tables.get(name, {}).keys())
+        if _called(edition.tables, name, value) != _called(was, name, value)
+    ]
+    return [str(line) for line in rules.difference(old, after)] + entries
+
+
+def _called(tables: Plain[str, Plain[str, str]], name: str, value: str) -> str:
+    """What a value is called by a table, for people to read."""
+    entries = tables.get(name, {})
+    return repr(entries[value]) if value in entries else "nothing"

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models import Q
 
-from integrations.mapping.prepared import tables_changed_at
 from integrations.records.models import Record
 from integrations.sync.models import Item, Run
 
@@ -20,7 +19,7 @@ def left_over(run: Run) -> Sequence[Record]:
     """A page of records that earlier runs could not finish and that may go on now, each once a run.
 
     Those that wait for another record, those that changed while they were applied, those that are held because of what
-    the target says, and those that were held under an earlier edition of the mapping or before a value table was changed.
+    the target says, and those that were held under an earlier edition of the mapping.
     """
     mapping = run.flow.mapping
     with transaction.atomic():
@@ -30,7 +29,6 @@ def left_over(run: Run) -> Sequence[Record]:
             | Q(state=Item.State.PLANNED)
             | Q(state=Item.State.HELD, reason__in=BY_TARGET)
             | Q(state=Item.State.HELD, edition__lt=mapping.edition)
-            | Q(state=Item.State.HELD, reason="cannot_be_mapped", decided_at__lt=tables_changed_at())
         )
         changed = Item.objects.filter(flow=run.flow_id, again=True).exclude(state=Item.State.APPLYING)
         ids = [*waiting.order_by("pk").values_list("record_id", flat=True)[:PAGE]]

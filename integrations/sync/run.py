@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.db import OperationalError
 
+from integrations.mapping.services import renew
 from integrations.records.intake import freshen
 from integrations.sync import (
     calls,
@@ -72,6 +73,7 @@ def read_both_ends(run: Run, until: datetime) -> None:
 def plan_changes(run: Run, until: datetime) -> None:
     """Decide what is to be done about everything that waited and everything that changed, a page at a time."""
     stages.enter(run, "planning")
+    renew(run.flow.mapping)
     while not run.preview and (records := feed.left_over(run)):
         check_time(until)
         plan.propose(run, records)

@@ -10,12 +10,14 @@ from django.core.exceptions import ValidationError
 from integrations.mapping.models import Mapping, MappingEdition, Template, ValueTable
 from integrations.mapping.prepared import prepare
 from integrations.mapping.services import (
+    changes_of,
     check_template,
     effective_rules,
     go_back,
     lay_out_tables,
     offered,
     opened,
+    renew,
     save_mapping,
     take_newer,
     whole_difference,
@@ -90,6 +92,32 @@ def test_each_change_of_the_rules_is_an_edition_and_saving_the_same_again_is_non
     event = Event.objects.filter(verb="mapping.saved").order_by("at").last()
     assert event is not None
     assert any("memo" in line for line in event.data["changes"])
+
+
+def test_a_value_table_that_was_changed_is_a_new_edition_and_the_old_one_keeps_its_entries(tenant: Tenant) -> None:
+    table = ValueTable.objects.create(name="countries", entries={"Eire": "IE"})
+    ValueTable.objects.create(name="others", entries={"a": "b"})
+    name = {"to": "name", "from": "name", "table": "countries"}
+    mapping = save_mapping(
+        Mapping(name="Customers", kind_from="customer", kind_to="customer", changes={"put": [name]}), by=None
+    )
+    renew(mapping)
+    assert mapping.edition == 1
+    before = prepare(mapping, context={})
+    table.entries = {"Eire": "EI", "Germany": "DE"}
+    table.save()
+
+    renew(mapping)
+    renew(mapping)
+
+    assert mapping.edition == 2
+    assert before.tables == {"countries": {"Eire": "IE"}}
+    assert prepare(mapping, context={}).tables == {"countries": {"Eire": "EI", "Germany": "DE"}}
+    first, second = MappingEdition.objects.filter(mapping=mapping).order_by("edition")
+    assert changes_of(second, first) == [
+        "table countries: Eire is 'EI', was 'IE'",
+        "table countries: Germany is 'DE', was nothing",
+    ]
 
 
 def test_what_was_prepared_with_an_edition_stays_as_it_was(invoices: Mapping) -> None:

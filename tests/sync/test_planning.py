@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.crosswalk.models import Link
+from integrations.mapping.models import MappingEdition, ValueTable
 from integrations.mapping.services import save_mapping
 from integrations.records.intake import freshen
 from integrations.records.models import Record, Stream
@@ -320,8 +321,6 @@ def test_a_new_edition_of_the_mapping_decides_what_was_held_again(shop: Toy, boo
 
 
 def test_a_new_entry_in_a_value_table_decides_what_was_held_again(shop: Toy, books: Toy, bring: Bring) -> None:
-    from integrations.mapping.models import ValueTable
-
     with transaction.atomic():
         table = ValueTable.objects.create(name="names", entries={"Bob": "Robert"})
     shop.put("customer", "1", name="Ann")
@@ -334,6 +333,11 @@ def test_a_new_entry_in_a_value_table_decides_what_was_held_again(shop: Toy, boo
 
     assert run_one(flow).colour == "green"
     assert names(books) == ["Anna"]
+    with transaction.atomic():
+        held = MappingEdition.objects.get(mapping=flow.mapping_id, edition=Item.objects.get(state="applied").edition)
+        before = MappingEdition.objects.get(mapping=flow.mapping_id, edition=held.edition - 1)
+    assert held.tables == {"names": {"Bob": "Robert", "Ann": "Anna"}}, "the figure leads to the entry that made it"
+    assert before.tables == {"names": {"Bob": "Robert"}}
 
 
 def test_a_brake_stops_for_a_person_and_goes_on_as_planned_when_approved(shop: Toy, books: Toy, bring: Bring) -> None:

@@ -21,6 +21,7 @@ from integrations.doors.admin.templates import question_field
 from integrations.mapping import rules
 from integrations.mapping.models import Mapping, MappingEdition, ValueTable
 from integrations.mapping.services import (
+    changes_of,
     effective_rules,
     go_back,
     offered,
@@ -173,10 +174,7 @@ def _editions(mapping: Mapping) -> list[dict[str, Any]]:
     for new, old in pairwise([*found, None]):
         if new is None:
             break
-        changes = []
-        if old is not None:
-            before, after = (rules.from_plain(each.rules, rules.Rules) for each in (old, new))
-            changes = [str(line) for line in rules.difference(before, after)]
+        changes = changes_of(new, old) if old is not None else []
         first = old is None and new.edition == 1
         told.append({"edition": new, "page": to_page(new), "changes": changes, "first": first})
     return told[:EDITIONS]
