@@ -116,7 +116,8 @@ def _recognised(candidates: Mapping[str, set[str]]) -> dict[str, str]:
 
 def _held(flow: Flow, target_ids: set[str]) -> dict[str, Record]:
     rows = Record.objects.filter(connection=flow.target, object=flow.target_object, external_id__in=target_ids)
-    return {row.external_id: row for row in rows}
+    said = rows.only("external_id", "canonical", "state", "raw_hash", "changed_at")
+    return {row.external_id: row for row in said}
 
 
 def _match(target_id: str, row: Record | None, kind: str, said_at: datetime | None) -> Match:
