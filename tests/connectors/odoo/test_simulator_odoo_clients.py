@@ -1,4 +1,4 @@
-"""Other people's clients drive the simulated server over a real connection: OdooRPC, and Python's own XML-RPC client."""
+"""Other people's clients drive the simulated server over a real connection: the vendor's own, OdooRPC, and Python's for XML-RPC."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import Any
 
+import odoolib
 import odoorpc
 import pytest
 import requests
@@ -220,7 +221,6 @@ def test_the_state_outlives_the_process(tmp_path):
 
 @pytest.mark.parametrize("protocol", ["xmlrpc", "jsonrpc"])
 def test_the_vendors_own_client_creates_posts_and_reads(port, protocol):
-    odoolib = pytest.importorskip("odoolib", reason="left out: odoo-client-lib is not installed")
     odoo = odoolib.get_connection(
         hostname="127.0.0.1", protocol=protocol, port=port, database="books", login="admin", password="admin"
     )
@@ -238,7 +238,6 @@ def test_the_vendors_own_client_creates_posts_and_reads(port, protocol):
 
 @pytest.mark.parametrize(("protocol", "fails"), [("xmlrpc", True), ("jsonrpc", False)])
 def test_the_vendors_own_client_resets_a_document_which_only_json_rpc_can_answer(vendor, port, protocol, fails):
-    odoolib = pytest.importorskip("odoolib", reason="left out: odoo-client-lib is not installed")
     odoo = odoolib.get_connection(
         hostname="127.0.0.1", protocol=protocol, port=port, database="books", login="admin", password="admin"
     )
