@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import copy_context
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,7 @@ from integrations.sync import calls, compose, due, plan, reconcile, settle
 from integrations.sync.models import Call, Flow, Intent, Item, Run
 from integrations.sync.services import cancel_run, retry, start_run
 from integrations.sync.stages import Done, Later
+from integrations.wire.auth import ApiKey
 from integrations.wire.stream import Stream
 from plumbing.slices import NotNow
 from tenants.audit.models import Event
@@ -162,8 +164,10 @@ def test_a_fault_of_our_own_ends_the_run_with_words_and_is_no_secret_to_anybody(
 
 
 def test_a_consent_that_an_answer_says_is_lost_pauses_the_connection_and_the_run_waits(
-    shop: Toy, books: Toy, bring: Bring, target: Connection
+    shop: Toy, books: Toy, bring: Bring, target: Connection, connectors: dict[str, Any]
 ) -> None:
+    connectors["books"] = replace(toy("books"), auth=ApiKey(header="Key"))
+    save_connection(target, secrets={"api_key": "old"}, by=None)
     customers(shop, 2)
     books.answers = [None, {"error": "consent", "words": "key withdrawn"}]
     run = start_run(bring("customer"), by="test")
