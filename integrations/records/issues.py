@@ -51,6 +51,12 @@ def solve_unmet(code: str, *, connection: Connection, object: str, since: dateti
     standing.filter(seen_at__lt=since).update(state=Issue.State.SOLVED, ended_at=timezone.now())
 
 
+def solve_met(code: str, *, flow: Any) -> None:
+    """End the open issues of this code that this flow was the first to meet: it went well since."""
+    standing = Issue.objects.filter(state=Issue.State.OPEN, code=code, flow=flow, record=None)
+    standing.update(state=Issue.State.SOLVED, ended_at=timezone.now())
+
+
 def about(code: str, *parts: Any) -> str:
     """What an issue is about, as a key: the same thing met twice gives the same key."""
     return "/".join([code, *(str(part) for part in parts)])[:400]

@@ -20,10 +20,11 @@ from integrations.sync.brakes import unusual
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.reconcile import Totals
-from integrations.wire.errors import ConsentLost, OutOfLimits, TryLater, VendorError
+from integrations.wire.errors import ConsentLost, Forbidden, OutOfLimits, TryLater, VendorError
 from plumbing.slices import LEASE, NotNow, after
 from tenants import audit
 
+FORBIDDEN = "forbidden"  # the code of an issue about books that are not ready
 TURN = 2  # seconds until a run that waits for another looks again
 # A run that was handed out twice begins no sooner than it is due, but for what clocks of several machines differ.
 EARLY = timedelta(seconds=5)
@@ -239,6 +240,7 @@ def finish(run: Run, totals: Totals) -> Done:
         run.colour, words = _verdict(totals, held=held, unreadable=unreadable)
         _leave(run, Run.State.DONE, words=words)
         issues.solve([issues.about("brake", run.flow_id), issues.about("flow", run.flow_id)])
+        issues.solve_met(FORBIDDEN, flow=run.flow)
         audit.record(
             "run.finished", subject=run, data={"colour": run.colour, "counts": run.counts, "totals": run.totals}
         )
@@ -277,9 +279,12 @@ def _stopped(run: Run, words: str, explanation: str) -> Issue:
 
 
 def _failure(run: Run, error: VendorError) -> Issue:
+    about = issues.about("flow", run.flow_id)
+    if isinstance(error, Forbidden):  # it is the books that are not ready: other flows into them meet the same
+        about = issues.about(FORBIDDEN, run.flow.target_id, error.code or run.flow_id)
     return Issue(
         code=_code(error),
-        about=issues.about("flow", run.flow_id),
+        about=about,
         flow=run.flow,
         where=f"{run.flow.name}: {run.stage}",
         words=str(error),
