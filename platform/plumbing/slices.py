@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 SLICE = timedelta(seconds=55)
-LEASE = 180  # seconds for which a worker holds what it works on at a time: as long as the longest call and what it writes
+LEASE = (
+    180  # seconds for which a worker holds what it works on at a time: as long as the longest call and what it writes
+)
 
 
 class NotNow(Exception):
