@@ -1,6 +1,7 @@
 """Reconcile: do both ends agree? The target is asked afresh; the source is added up from its raw payloads by other code.
 
-Nothing here uses a shape, a mapping or an agreement, so that an error in those shows.
+No amount here comes from a shape, a mapping or an agreement, so that an error in those shows; only the name of its
+currency is what the shapes read.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from integrations.records.models import Record
 from integrations.sync import published
 from integrations.sync.match import target_identities
 from integrations.sync.models import Flow, Item, Run
+from integrations.wire.errors import ShapeError
 from integrations.wire.message import Pending
 from integrations.wire.stream import FETCHED
 from integrations.wire.stream import Stream as Facts
@@ -37,6 +39,14 @@ PAGE = 500
 SHOWN = 50  # differences that are listed one by one
 COUNTS = ("source_count", "target_count", "differing", "differences")
 SO_FAR = "so_far"  # where a run stands while it is being added up
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a document comes to at the target, in which currency ("" where it does not say)."""
+
+    amount: Decimal
+    currency: str
 
 
 @dataclass
@@ -55,15 +65,16 @@ class Totals:
         """Whether both ends say the same, record by record."""
         return not self.differing and self.source_count == self.target_count
 
-    def note(self, record: Record, target_id: str | None, ours: Decimal | None, theirs: Decimal | None) -> None:
-        """Take one record in; an amount of None means that the record is not there."""
+    def note(self, record: Record, target_id: str | None, ours: Decimal | None, there: _Standing | None) -> None:
+        """Take one record in; `there` is None where it does not stand at the target."""
         currency = _currency(record)
         self.source_count += 1
         self.source[currency] += ours or 0
-        if theirs is not None:
+        if there is not None:
             self.target_count += 1
-            self.target[currency] += theirs
-        if theirs is None or ours != theirs:
+            self.target[there.currency or currency] += there.amount
+        strange = there is not None and bool(there.currency and currency) and there.currency != currency
+        if there is None or ours != there.amount or strange:
             self.differing += 1
             if len(self.differences) < SHOWN:
                 self.differences.append(
@@ -71,8 +82,10 @@ class Totals:
                         "record": str(record.pk),
                         "source": f"{record}",
                         "target_id": target_id or "",
-                        "source_amount": str(ours),
-                        "target_amount": "not there" if theirs is None else str(theirs),
+                        "source_amount": f"{ours} {currency}" if strange else str(ours),
+                        "target_amount": "not there"
+                        if there is None
+                        else f"{there.amount} {there.currency if strange else ''}".rstrip(),
                     }
                 )
 
@@ -212,11 +225,11 @@ def _add(
         for record in records:
             target_id = names.get(record.external_id)
             raw = standing.get(target_id or "")
-            theirs = None if raw is None else _amount(target.total, raw)
+            there = None if raw is None else _Standing(_amount(target.total, raw), _currency_there(target, raw))
             if record.state == Record.State.LIVE:
-                totals.note(record, target_id, _amount(source_total, exact(record.raw)), theirs)
-            elif theirs:  # what is gone at the source may stand there at zero, or not at all
-                totals.note(record, target_id, Decimal(0), theirs)
+                totals.note(record, target_id, _amount(source_total, exact(record.raw)), there)
+            elif there and there.amount:  # what is gone at the source may stand there at zero, or not at all
+                totals.note(record, target_id, Decimal(0), there)
         number += len(records)
         yield number
 
@@ -268,3 +281,13 @@ def _amount(total: Callable[[dict[str, Any]], Decimal] | None, raw: dict[str, An
 
 def _currency(record: Record) -> str:
     return str(msgspec.json.decode(record.canonical).get("currency", "")) if record.canonical else ""
+
+
+def _currency_there(target: Facts, raw: dict[str, Any]) -> str:
+    """The currency of a document at the target; "" for what has no amounts, or where it cannot be read."""
+    if target.total is None:
+        return ""
+    try:
+        return getattr(target.shape.read(raw), "currency", None) or ""
+    except ShapeError:
+        return ""
