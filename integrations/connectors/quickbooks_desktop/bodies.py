@@ -275,6 +275,13 @@ def _check_currency(record: Record, site: Site) -> None:
             advice="Switch on Multiple Currencies in QuickBooks (it cannot be switched off again) and test the "
             f"connection again, or let the mapping bring amounts in {home_of(site)}.",
         )
+    if currency and currency != home_of(site) and currency not in (site.settings.get("currencies") or {}):
+        # A document is booked in the currency of its customer or vendor, whatever it says: 10 GBP could become 10 USD.
+        raise Refused(
+            explanation=f"This is in {currency}, and the connection's settings do not say how these QuickBooks books call it.",
+            advice=f"Name {currency} under 'Names of currencies' as the currency list in QuickBooks does, and see to it that "
+            "the customers and vendors of such documents are in that currency: QuickBooks books in theirs.",
+        )
 
 
 def _check_number(stream: Stream, entity: Entity, body: Body, table: Table) -> None:
