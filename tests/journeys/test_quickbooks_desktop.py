@@ -49,9 +49,10 @@ def nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("integrations.sync.polled.PATIENCE", 0.2)
 
 
-@pytest.fixture
-def program() -> QuickBooksDesktop:
-    return QuickBooksDesktop(currency="GBP")
+@pytest.fixture(params=["GBP"])
+def program(request: pytest.FixtureRequest) -> QuickBooksDesktop:
+    """A company in pounds, unless a test wants another."""
+    return QuickBooksDesktop(currency=request.param)
 
 
 @pytest.fixture
@@ -381,3 +382,28 @@ def test_what_stands_in_quickbooks_desktop_is_brought_to_quickbooks_online(
     ]
     found = {each["DocNumber"]: each["TotalAmt"] for each in old.all("Invoice")}
     assert found == {"1001": Decimal("2.50"), "1002": Decimal("7.50")}
+
+
+# Money
+
+
+@pytest.mark.parametrize("program", ["USD"], indirect=True)
+def test_pounds_are_never_booked_as_dollars_unseen(
+    flows: dict[str, Flow], exchange: Path, books: Connection, program: QuickBooksDesktop, desk: Desk
+) -> None:
+    put(exchange, row("1001"))
+
+    runs = run_all(flows, desk, order=("customer", "item", "invoice"))
+
+    assert (program.documents("Invoice"), runs["invoice"].colour) == ([], "amber")
+    with transaction.atomic():
+        assert "GBP" in Issue.objects.get(state="open").explanation
+        books.refresh_from_db()
+        books.settings["currencies"] = {"GBP": "British Pound Sterling"}
+        books.save()
+    put(exchange, row("1001", price="3.00"))
+
+    run = run_one(flows["invoice"], desk)
+
+    assert run.colour == "red", "the customer is in dollars, and so is what QuickBooks books for him"
+    assert (run.totals["source"], run.totals["target"]) == ({"GBP": "3.00"}, {"USD": "3.00"})
