@@ -104,6 +104,7 @@ def nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
     for room in ("integrations.sync.polled", "integrations.connections.queue"):
         monkeypatch.setattr(f"{room}.LOOK_EVERY", 0.01)
     monkeypatch.setattr("integrations.sync.polled.PATIENCE", 0.2)
+    monkeypatch.setattr("integrations.sync.polled.LONGEST_IDLE", timedelta(seconds=2))
 
 
 @pytest.fixture

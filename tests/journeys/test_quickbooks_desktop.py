@@ -47,6 +47,7 @@ def nobody_waits_long(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(f"{room}.LOOK_EVERY", 0.01)
     monkeypatch.setattr("integrations.connections.queue.PATIENCE", 2.0)
     monkeypatch.setattr("integrations.sync.polled.PATIENCE", 0.2)
+    monkeypatch.setattr("integrations.sync.polled.LONGEST_IDLE", timedelta(seconds=2))
 
 
 @pytest.fixture(params=["GBP"])
