@@ -92,12 +92,16 @@ class _Held(NamedTuple):
     feed_no: int
 
 
-# Of the page's records those that say something else than before, with what we hold of them, if anything.
+# Of the page's records those that say something else than before, with what we hold of them, if anything. Each is looked for
+# by itself, LIMIT keeps it so: a join is planned by statistics, and those of a growing table are so old that it would be
+# read from end to end for every page.
 DIFFERING = """
 SELECT page.external_id, held.raw_hash, held.place, held.edition, held.state, held.kind, held.canonical, held.changed_at,
     held.read_at, held.feed_no
-FROM {page} LEFT JOIN {table} AS held ON held.tenant_id = %(tenant)s AND held.connection_id = %(connection)s
-    AND held.object = %(object)s AND held.external_id = page.external_id
+FROM {page} LEFT JOIN LATERAL (
+    SELECT * FROM {table} AS held WHERE held.tenant_id = %(tenant)s AND held.connection_id = %(connection)s
+        AND held.object = %(object)s AND held.external_id = page.external_id LIMIT 1
+) AS held ON true
 WHERE (page.digest, page.place, %(edition)s, 'live') IS DISTINCT FROM (held.raw_hash, held.place, held.edition, held.state)
 """
 
