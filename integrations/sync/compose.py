@@ -36,8 +36,9 @@ def next_items(run: Run) -> list[Item]:
     """The next batch of planned items, of one operation, in the order in which they were planned."""
     facts = facts_of(run.flow)
     with transaction.atomic():
-        planned = Item.objects.filter(run=run, state=Item.State.PLANNED).select_related("record").order_by("pk")
-        items = list(planned[: _largest(facts)])
+        planned = Item.objects.filter(run=run, state=Item.State.PLANNED).order_by("pk")
+        # Not joined: by old statistics a growing table of records is read from end to end.
+        items = list(planned.prefetch_related("record")[: _largest(facts)])
     if not items or items[0].reason == Item.ALONE:
         return items[:1]
     alike = [item for item in items if item.operation == items[0].operation and item.reason != Item.ALONE]

@@ -182,7 +182,7 @@ class Item(TenantOwned):
             ),
         )
         indexes = (
-            models.Index(fields=("tenant", "run", "state"), name="item_of_run"),
+            models.Index(fields=("tenant", "run", "state", "id"), name="item_of_run"),
             models.Index(fields=("tenant", "record"), name="item_of_record"),
         )
 

@@ -16,7 +16,6 @@ from uuid import UUID
 
 import msgspec
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from integrations.connections import line
@@ -116,7 +115,7 @@ def of_run(run: Run, *, until: datetime) -> Totals:
     How far it came is kept with the run, so that it goes on there in the next slice. Raises NotNow at the end of this
     one, LeaseLost, and VendorError.
     """
-    items = _newest(Item.objects.filter(run=run, state__in=(Item.State.APPLIED, Item.State.SKIPPED)))
+    items = Item.objects.filter(run=run, state__in=(Item.State.APPLIED, Item.State.SKIPPED))
     items = items.exclude(reason__in=NOT_THERE).order_by("pk")
     so_far = _begun(run)
     totals = Totals.from_json(run.totals)
@@ -125,15 +124,18 @@ def of_run(run: Run, *, until: datetime) -> Totals:
         with transaction.atomic():
             run.renew(seconds=LEASE)
             rest = items.filter(pk__gt=so_far.last) if so_far.last else items
-            page = list(rest.values_list("pk", "record_id")[:PAGE])
+            page = list(rest.only("pk", "record_id")[:PAGE])
+            last = _decided_last(run.flow, [item.record_id for item in page])
         if not page:
             return totals
+        standing = [item for item in page if last.get(item.record_id) == item]
         try:
             for number in _add(
-                totals, run.flow, [record for _, record in page], lambda: run.leased_until, so_far.since
+                totals, run.flow, [item.record_id for item in standing], lambda: run.leased_until, so_far.since
             ):
-                so_far.last = str(page[number - 1][0])
+                so_far.last = str(standing[number - 1].pk)
                 check_time(until)
+            so_far.last = str(page[-1].pk)
         finally:  # also where an answer comes later: those that came need not be asked for again
             _keep(run, totals, so_far)
 
@@ -182,26 +184,29 @@ def of_flow(flow: Flow, *, before: Callable[[], datetime | None], since: datetim
 NOT_THERE = ("not_wanted", "gone_before", "no_creates", "gone_left", "void_already")
 
 
-def _newest(items: QuerySet[Item]) -> QuerySet[Item]:
-    """Of several items of one record and flow, the one that was decided last."""
-    later = Item.objects.filter(flow=OuterRef("flow"), record=OuterRef("record"), pk__gt=OuterRef("pk"))
-    return items.filter(~Exists(later.exclude(state=Item.State.PREVIEWED)))
+def _decided_last(flow: Flow, records: Sequence[UUID]) -> dict[UUID, Item]:
+    """What was decided last about each of a page of records: record → item.
+
+    Asked a page at a time: as a condition of one statement the database would weigh all items against each other.
+    """
+    items = Item.objects.filter(flow=flow, record__in=records).exclude(state=Item.State.PREVIEWED)
+    last = items.order_by("record", "-pk").distinct("record").only("pk", "record_id", "state", "reason")
+    return {item.record_id: item for item in last}
 
 
 def _everything(flow: Flow) -> Iterator[list[UUID]]:
     """Pages of the records that live at the source and that were not rightly left out when they were decided last."""
-    left_out = _newest(Item.objects.filter(flow=flow, state=Item.State.SKIPPED, reason__in=NOT_THERE))
-    rows = Record.objects.filter(connection=flow.source_id, object=flow.source_object, state=Record.State.LIVE).exclude(
-        pk__in=left_out.values("record")
-    )
+    rows = Record.objects.filter(connection=flow.source_id, object=flow.source_object, state=Record.State.LIVE)
     after_no = 0
     while True:
         with transaction.atomic():
             page = list(rows.filter(feed_no__gt=after_no).order_by("feed_no").values_list("pk", "feed_no")[:PAGE])
+            last = _decided_last(flow, [pk for pk, _ in page])
         if not page:
             return
         after_no = page[-1][1]
-        yield [pk for pk, _ in page]
+        left_out = {pk for pk, item in last.items() if item.state == Item.State.SKIPPED and item.reason in NOT_THERE}
+        yield [pk for pk, _ in page if pk not in left_out]
 
 
 def _add(

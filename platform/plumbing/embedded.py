@@ -22,6 +22,7 @@ from plumbing import roles
 
 PATIENCE = 60  # seconds for a start, recovery after a crash included
 DATABASE = "tieout"
+INCLUDE = "include = 'tieout.conf'"
 
 _starting = threading.RLock()
 _held: dict[tuple[Path, int], Any] = {}  # by folder and process: a forked process is a user of its own
@@ -105,10 +106,12 @@ def _configure(folder: Path, *, durable: bool) -> None:
     lines = ["max_connections = 200", "jit = off", "autovacuum_naptime = 5s"]
     if not durable:
         lines += ["fsync = off", "synchronous_commit = off", "full_page_writes = off"]
-    wanted, file = "\n".join(["", *lines, ""]), folder / "postgresql.conf"
-    if wanted not in file.read_text():
-        with file.open("a") as configuration:
-            configuration.write(wanted)
+    # In a file of its own, replaced as a whole: of a line that is no longer wanted nothing stays behind.
+    (folder / "tieout.conf").write_text("\n".join([*lines, ""]))
+    main = folder / "postgresql.conf"
+    if INCLUDE not in main.read_text():
+        with main.open("a") as configuration:
+            configuration.write(f"\n{INCLUDE}\n")
 
 
 def _wait_until_it_answers(server: Any) -> None:
