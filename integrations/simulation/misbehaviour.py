@@ -20,6 +20,9 @@ class Trouble:
     status: int = 500  # for "fail"
     seconds: float = 0.0  # for "slow", real time
 
+    def __post_init__(self) -> None:
+        self.seconds = float(self.seconds)  # an order that came as JSON has it as a Decimal
+
 
 class Misbehaviour:
     """The orders still open, oldest first."""

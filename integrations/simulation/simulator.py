@@ -220,7 +220,7 @@ class Simulator(ABC):
     def _wait(self, seconds: float, request: Request, *, acted: bool) -> None:
         patience = request.environ.get("simulation.timeout")
         if patience is None:
-            time.sleep(float(seconds))  # not money: an order that came as JSON has it as a Decimal
+            time.sleep(seconds)
         elif seconds >= patience:
             if not acted:
                 request.get_data(cache=True)

@@ -20,6 +20,11 @@ def at(payload: Any, path: Iterable[str]) -> Any:
     return payload
 
 
+def member(payload: Any, path: str) -> Any:
+    """The member at a dotted path; None where there is none."""
+    return at(payload, path.split("."))
+
+
 def put(payload: Payload, path: Sequence[str], value: Any) -> None:
     """Set the member at a path, making the objects on the way."""
     *way, last = path

@@ -31,7 +31,7 @@ def files(ours: World) -> Connection:
 
 
 def test_both_ends_tell_the_same_life_and_lead_to_each_other(ours: World, visit: Visit) -> None:
-    source, target = ours[Record], ours["target"]  # type: ignore[index]
+    source, target = ours[Record], ours["target"]
     browser = visit("auditor")
     for here, there in ((source, target), (target, source)):
         answer = browser.get(url_of(here))
@@ -49,7 +49,7 @@ def test_both_ends_tell_the_same_life_and_lead_to_each_other(ours: World, visit:
 
 def test_a_record_leads_to_the_lines_of_its_file_and_to_the_vendors_own_page(ours: World, visit: Visit) -> None:
     browser = visit("auditor")
-    assert "app.qbo.intuit.com/app/invoice?txnId=77" in text(browser.get(url_of(ours["target"])))  # type: ignore[index]
+    assert "app.qbo.intuit.com/app/invoice?txnId=77" in text(browser.get(url_of(ours["target"])))
     answer = browser.get(url_of(ours[Record]))
     assert "june.csv L2-L3" in text(answer)
     page = browser.get(reverse("admin:integrations_connection_file", args=(ours[Record].connection_id,)),

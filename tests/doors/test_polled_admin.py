@@ -35,7 +35,7 @@ def test_a_new_password_is_shown_once_and_lets_in(
 ) -> None:
     browser = visit("admin")
     page = browser.post(url_of(counter_connection, "password"))
-    password = re.search(r'id="password">(\w+)<', text(page)).group(1)  # type: ignore[union-attr]
+    password = re.search(r'id="password">(\w+)<', text(page)).group(1)
 
     assert "no-store" in page.headers["Cache-Control"]
     assert password not in text(browser.get(url_of(counter_connection)))

@@ -74,7 +74,7 @@ def world(tenant: Tenant, *, owner: User) -> World:
     event = Event.objects.filter(verb="record.applied").get()
     for row in (source, link, flow, run, item, intent, call, issue, stream, member, support, event):
         made[type(row)] = row
-    made[Connection], made["target"] = books, target  # type: ignore[index]  # the other end, by its part
+    made[Connection], made["target"] = books, target  # the other end, by its part
     return made
 
 

@@ -199,7 +199,7 @@ def test_the_rules_of_an_earlier_edition_hold_again_as_a_new_one(invoices: Mappi
     assert MappingEdition.objects.get(mapping=invoices, edition=3).rules == first.rules
     assert invoices.changes == {}
     go_back(invoices, MappingEdition.objects.get(mapping=invoices, edition=2), by=None)
-    assert rule(invoices, "memo").constant == "from the shop"  # type: ignore[attr-defined]  # a rule
+    assert rule(invoices, "memo").constant == "from the shop"
 
 
 def test_an_open_question_takes_the_suggestion_and_its_value_table_is_laid_out(tenant: Tenant) -> None:

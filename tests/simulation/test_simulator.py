@@ -170,7 +170,7 @@ def _fail_after(store: Store, name: str) -> None:
 def test_many_threads_write_every_note_once(book: Notebook) -> None:
     with book.store.transaction():
         pass
-    book.crowd = lambda request: None  # type: ignore[method-assign] # as many as come
+    book.crowd = lambda request: None  # as many as come
     threads = [threading.Thread(target=lambda: [write(book) for _ in range(50)]) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -230,6 +230,6 @@ def test_the_control_address_does_what_tests_can_do(book: Notebook) -> None:
 
 
 def test_what_takes_longer_than_the_vendor_allows_is_answered_by_the_machine_in_front(book: Notebook) -> None:
-    book.longest_seconds = 0.01  # type: ignore[misc] # nobody wants to wait two minutes
+    book.longest_seconds = 0.01  # nobody wants to wait two minutes
     book.slow_next(1, on="write")
     assert (write(book).status_code, count(book)) == (504, "1")

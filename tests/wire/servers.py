@@ -59,7 +59,7 @@ def ftp(root: Path, *, tls: Path | None = None, port: int = 0, mlsd: bool = True
     """An FTP server over this folder; with `tls`, a folder for its certificate. `tells`: what PASV says it is."""
     running = Running(scheme="ftps" if tls else "ftp", root=root)
 
-    class Transfer(TLS_DTPHandler if tls else DTPHandler):  # type: ignore[misc]  # pyftpdlib has no types
+    class Transfer(TLS_DTPHandler if tls else DTPHandler):
         def handle_read_event(self) -> None:
             super().handle_read_event()
             if running.cut_after is not None and self.receive and self.get_transmitted_bytes() >= running.cut_after:
@@ -67,7 +67,7 @@ def ftp(root: Path, *, tls: Path | None = None, port: int = 0, mlsd: bool = True
                 self.cmd_channel.close()
                 self.close()
 
-    class Handler(TLS_FTPHandler if tls else FTPHandler):  # type: ignore[misc]
+    class Handler(TLS_FTPHandler if tls else FTPHandler):
         dtp_handler = Transfer
         passive_ports = None
         masquerade_address = tells or None

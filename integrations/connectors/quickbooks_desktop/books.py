@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from integrations.wire.errors import ContractBroken
+from integrations.wire.nested import member
 
 from .faults import error_of
 from .grammar import COMPANY
 from .qbxml import Asked, Told
 from .quirks import OWNER_ID, bare_guid
-from .shapes import member
 
 EVERYTHING_ABOUT_BOOKS: Sequence[Asked] = (
     Asked(name="HostQuery", content={}, table=(), id="host"),

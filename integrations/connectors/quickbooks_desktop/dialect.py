@@ -18,6 +18,7 @@ from typing import Any
 from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
 from integrations.wire.errors import Duplicate, Missing, TryLater, VendorError
 from integrations.wire.message import Answer, Request
+from integrations.wire.nested import member
 from integrations.wire.site import Site
 from integrations.wire.stream import FETCHED, Cursor, Gone, Page, Problem, Stream
 from integrations.wire.xml import KIND
@@ -29,7 +30,7 @@ from .faults import NOT_FOUND, answers_in, error_of, one_by_id, unanswered
 from .grammar import DELETED, LIST_QUERY, TXN_QUERY
 from .qbxml import Asked, Told, document, plain_text
 from .quirks import is_guid, is_longer_ago, is_void, mark_at
-from .shapes import bare, member
+from .shapes import bare
 
 METHOD = "QBXML"
 LONGEST_REQUEST = 300.0

@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 from integrations.canonical import Item, PriceSide
+from integrations.wire.nested import member
 from integrations.wire.shape import F, Shape
 from integrations.wire.xml import KIND
 
-from .shapes import CODE, LISTED, Payload, bare, code_id, entry_name, member, ref, refers, to_ref
+from .shapes import CODE, LISTED, Payload, bare, code_id, entry_name, ref, refers, to_ref
 
 TYPES = {
     "ItemService": "service",

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from integrations.canonical import Account, Customer, Dimension, PaymentTerm, Ref, SalesRep, TaxRate, Vendor
+from integrations.wire.nested import member
 from integrations.wire.shape import F, Shape
 from integrations.wire.xml import KIND
 
@@ -47,14 +48,6 @@ def to_ref(value: Ref) -> Payload:
 def refers(ours: str, theirs: str, *, write: Callable[[Ref], Payload] | None = to_ref) -> F:
     """A field that refers to an entry of a list."""
     return F(ours, theirs, read=ref, write=write)
-
-
-def member(payload: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path, None where there is none."""
-    value: Any = payload
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
 
 
 def entry_name(theirs: str = "Name") -> F:

@@ -12,13 +12,14 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from integrations.canonical import Deposit, DepositLine, Ref
+from integrations.wire.nested import member
 from integrations.wire.shape import F, Fixed, Lines, Shape
 
 from .dimensions import tags
 from .documents import CURRENCY, MEMO, put_lines
 from .methods import method
 from .payments import linked, target
-from .shapes import ENTITY, NOISE, Payload, member, ref, refers, to_ref
+from .shapes import ENTITY, NOISE, Payload, ref, refers, to_ref
 
 _DETAIL = "DepositLineDetail"
 _KINDS = {

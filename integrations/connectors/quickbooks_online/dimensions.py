@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from integrations.canonical import Dimension, Ref
+from integrations.wire.nested import member
 from integrations.wire.shape import F, Shape
 
 from .queries import LISTED, bare
-from .shapes import ENTITY, NOISE, Payload, address_noise, entry_name, member, to_ref
+from .shapes import ENTITY, NOISE, Payload, address_noise, entry_name, to_ref
 
 _MEMBERS = {"class": "ClassRef", "location": "DepartmentRef"}
 

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 from integrations.canonical import CreditNote, Invoice, Line, Quote, Refund, SalesReceipt
 from integrations.canonical.documents import Document
+from integrations.wire.nested import member
 from integrations.wire.shape import F, Fixed, LineEdit, Lines, Shape
 
 from .booking import SHIPPING_ITEM, booked, is_bundle, is_plain_discount, told
 from .dimensions import tags
 from .methods import method
 from .quirks import without_mark
-from .shapes import ENTITY, NOISE, Payload, address, address_noise, member, ref, refers
+from .shapes import ENTITY, NOISE, Payload, address, address_noise, ref, refers
 
 D = TypeVar("D", bound=Document | Refund)
 

@@ -10,12 +10,13 @@ from decimal import Decimal
 from typing import Any
 
 from integrations.canonical import JournalEntry, JournalLine
+from integrations.wire.nested import member
 from integrations.wire.shape import F, Fixed, Lines, Shape
 
 from .dimensions import tags
 from .documents import is_void, put_lines
 from .quirks import without_mark
-from .shapes import ENTITY, NOISE, Payload, member, ref, refers, to_ref
+from .shapes import ENTITY, NOISE, Payload, ref, refers, to_ref
 
 _DETAIL = "JournalEntryLineDetail"
 _SIDES = {"debit": "Debit", "credit": "Credit"}

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from integrations.wire.nested import member
 from integrations.wire.shape import F
 from integrations.wire.site import Site
 
-from .shapes import Payload, member
+from .shapes import Payload
 
 REF = "PaymentMethodRef"
 

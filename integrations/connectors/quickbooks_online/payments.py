@@ -11,11 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 from integrations.canonical import Allocation, BillAllocation, BillPayment, Payment
+from integrations.wire.nested import member
 from integrations.wire.shape import F, Lines, Shape
 
 from .documents import CURRENCY, MEMO, is_void
 from .methods import method
-from .shapes import ENTITY, NOISE, Payload, address_noise, member, ref, refers, to_ref
+from .shapes import ENTITY, NOISE, Payload, address_noise, ref, refers, to_ref
 
 # --- what it pays for ------------------------------------------------------------------------------------------------
 

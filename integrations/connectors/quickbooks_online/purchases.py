@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from integrations.canonical import Bill, Line, PurchaseOrder, VendorCredit
+from integrations.wire.nested import member
 from integrations.wire.shape import F, Fixed, Lines
 
 from .dimensions import tags
@@ -25,7 +26,7 @@ from .documents import (
     kind,
     put_lines,
 )
-from .shapes import ENTITY, Payload, member, refers, to_ref
+from .shapes import ENTITY, Payload, refers, to_ref
 
 _BY_ITEM, _BY_ACCOUNT = "ItemBasedExpenseLineDetail", "AccountBasedExpenseLineDetail"
 _ORDER = "PurchaseOrder"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from integrations.canonical import Account, Customer, Item, PaymentTerm, Ref, TaxRate, Vendor
+from integrations.wire.nested import member
 from integrations.wire.shape import F, Shape
 
 from .quirks import clean_name, name_of
@@ -47,14 +48,6 @@ def to_ref(value: Ref) -> Payload:
 def refers(ours: str, theirs: str, *, write: Callable[[Ref], Payload] | None = to_ref) -> F:
     """A field that refers to another record."""
     return F(ours, theirs, read=ref, write=write)
-
-
-def member(payload: Mapping[str, Any], path: str) -> Any:
-    """The value at a dotted path, None where there is none."""
-    value: Any = payload
-    for step in path.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
 
 
 def address(ours: str, theirs: str) -> tuple[F, ...]:

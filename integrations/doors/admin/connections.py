@@ -357,7 +357,7 @@ class VendorAppForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.initial.pop("client_secret", None)
         named = [each for each in connectors().values() if isinstance(each.auth, OAuth2Code)]
-        self.fields["connector"].choices = [(each.slug, each.name) for each in named]  # type: ignore[attr-defined]
+        self.fields["connector"].choices = [(each.slug, each.name) for each in named]  # type: ignore[attr-defined]  # a field with choices
         self.fields["client_secret"].required = self.instance._state.adding
 
     def clean_client_secret(self) -> Any:

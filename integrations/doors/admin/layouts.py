@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
@@ -21,9 +21,9 @@ from integrations.connections.site import folder_of_tenant
 from integrations.connectors.files.layout import BadLayout, layout_of
 from integrations.connectors.files.ready import READY
 from integrations.connectors.files.sniff import Proposal, sniff
-from integrations.connectors.registry import connector
-from integrations.doors.admin.allowed import check, note_support
+from integrations.doors.admin.allowed import check
 from integrations.doors.admin.base import told
+from integrations.doors.admin.file_pages import page_of_files
 from integrations.wire.picking import PICKED_UP
 from integrations.wire.tables import TableError
 from tenants import audit
@@ -44,22 +44,9 @@ def urls(pages: ConnectionPages) -> list[URLPattern]:
     """The addresses of these pages, below a connection's own."""
     wrap, name = pages.admin_site.admin_view, f"{pages.opts.app_label}_{pages.opts.model_name}"
     return [
-        path("<uuid:object_id>/layout/", wrap(_page(pages, confirm)), name=f"{name}_layout"),
-        path("<uuid:object_id>/file/", wrap(_page(pages, lines)), name=f"{name}_file"),
+        path("<uuid:object_id>/layout/", wrap(page_of_files(pages, confirm)), name=f"{name}_layout"),
+        path("<uuid:object_id>/file/", wrap(page_of_files(pages, lines)), name=f"{name}_file"),
     ]
-
-
-def _page(pages: ConnectionPages, show: Any) -> Any:
-    def view(request: HttpRequest, object_id: Any) -> HttpResponse:
-        connection = pages.get_queryset(request).filter(pk=object_id).first()
-        if connection is None or connector(connection.connector).driver != "files":
-            raise Http404("There is no such connection to files here.")
-        if not pages.has_view_permission(request, connection):
-            raise PermissionDenied
-        note_support(request, connection)
-        return show(pages, request, connection)
-
-    return view
 
 
 def confirm(pages: ConnectionPages, request: HttpRequest, connection: Connection) -> HttpResponse:

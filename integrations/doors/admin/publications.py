@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 
@@ -14,8 +14,9 @@ from integrations.connections import line, services
 from integrations.connections.models import Connection
 from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
-from integrations.doors.admin.allowed import check, note_support
+from integrations.doors.admin.allowed import check
 from integrations.doors.admin.base import told
+from integrations.doors.admin.file_pages import page_of_files
 from integrations.sync.publications import Publication
 from integrations.wire.errors import VendorError
 from integrations.wire.places import is_readable_by_others
@@ -34,22 +35,9 @@ def urls(pages: ConnectionPages) -> list[URLPattern]:
     """The addresses of these pages, below a connection's own."""
     wrap, name = pages.admin_site.admin_view, f"{pages.opts.app_label}_{pages.opts.model_name}"
     return [
-        path("<uuid:object_id>/outgoing/", wrap(_page(pages, outgoing)), name=f"{name}_outgoing"),
-        path("<uuid:object_id>/host-key/", wrap(_page(pages, host_key)), name=f"{name}_host_key"),
+        path("<uuid:object_id>/outgoing/", wrap(page_of_files(pages, outgoing)), name=f"{name}_outgoing"),
+        path("<uuid:object_id>/host-key/", wrap(page_of_files(pages, host_key)), name=f"{name}_host_key"),
     ]
-
-
-def _page(pages: ConnectionPages, show: Any) -> Any:
-    def view(request: HttpRequest, object_id: Any) -> HttpResponse:
-        connection = pages.get_queryset(request).filter(pk=object_id).first()
-        if connection is None or connector(connection.connector).driver != "files":
-            raise Http404("There is no such connection to files here.")
-        if not pages.has_view_permission(request, connection):
-            raise PermissionDenied
-        note_support(request, connection)
-        return show(pages, request, connection)
-
-    return view
 
 
 def outgoing(pages: ConnectionPages, request: HttpRequest, connection: Connection) -> HttpResponse:

@@ -250,7 +250,7 @@ def test_the_sandbox_visits_an_address_until_it_is_stopped(
             enough.set()
         return real(told)
 
-    service._closeConnection = close  # type: ignore[method-assign]
+    service._closeConnection = close
     controls = Control(program).simulator.controls()
     controls["start_visits"](url=url, user="acme-books", password="s3cret", every=0.01)
     assert enough.wait(20)

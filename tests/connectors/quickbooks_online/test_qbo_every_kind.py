@@ -195,7 +195,7 @@ def test_it_is_made_changed_and_taken_back_once_though_every_reply_is_lost(books
     for operation in ("void", "delete"):
         if operation not in CONNECTOR.stream(name).writes:
             continue
-        again = Write(key=operation, operation=operation, external_id=made.external_id, version=done.version)  # type: ignore[arg-type]
+        again = Write(key=operation, operation=operation, external_id=made.external_id, version=done.version)
         found = gone(books, name, again)
         done = other(done, version=found.version or done.version)
     if "delete" in CONNECTOR.stream(name).writes:
@@ -221,6 +221,6 @@ def test_what_cannot_be_deleted_is_made_inactive_and_still_read(books: Books, na
     wanted = make(World(books))
     made = books.make(name, wanted)
 
-    books.write(name, updating(made, replace(wanted, active=False), "active"))  # type: ignore[call-arg]  # a list entry
+    books.write(name, updating(made, replace(wanted, active=False), "active"))
 
     assert books.read(name)[made.external_id].active is False
