@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from integrations.canonical import Account, Customer, Dimension, PaymentTerm, Ref, SalesRep, TaxRate, Vendor
+from integrations.wire import postal
 from integrations.wire.nested import member
 from integrations.wire.shape import F, Shape
 from integrations.wire.xml import KIND
@@ -55,39 +56,16 @@ def entry_name(theirs: str = "Name") -> F:
 
 
 def address(ours: str, theirs: str) -> tuple[F, ...]:
-    """The fields of a postal address; its first line is usually the name. Two capitals are a country's code."""
-
-    def code(country: str) -> str | None:
-        return country if _is_code(country) else None
-
-    def name(country: str) -> str | None:
-        return None if _is_code(country) else country
-
-    def to_country(record: Any) -> Payload:
-        given = getattr(record, ours)
-        country = given and (given.country or given.country_name)
-        return {theirs: {"Country": country}} if country else {}
-
-    return (
-        F(f"{ours}.line1", f"{theirs}.Addr1"),
-        F(f"{ours}.line2", f"{theirs}.Addr2"),
-        F(f"{ours}.line3", f"{theirs}.Addr3"),
-        F(f"{ours}.city", f"{theirs}.City"),
-        F(f"{ours}.region", f"{theirs}.State"),
-        F(f"{ours}.postal_code", f"{theirs}.PostalCode"),
-        F(f"{ours}.country", f"{theirs}.Country", read=code, write=None),
-        F(f"{ours}.country_name", f"{theirs}.Country", read=name, write=None),
-        F(ours, "", read=None, write=to_country),
-    )
+    """The fields of a postal address; its first line is usually the name."""
+    return postal.address(
+        ours, theirs, line1="Addr1", line2="Addr2", line3="Addr3", city="City", region="State",
+        postal_code="PostalCode", country="Country",
+    )  # fmt: skip
 
 
 def blocks(*names: str) -> tuple[str, ...]:
     """Addresses told once more as they are printed."""
     return tuple(f"{name}Block" for name in names)
-
-
-def _is_code(country: str) -> bool:
-    return len(country) == 2 and country.isascii() and country.isupper()
 
 
 CURRENCY = F("currency", "CurrencyRef.CurrencyCode", uses=("CurrencyRef.ListID", "CurrencyRef.FullName"))

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from integrations.canonical import Account, Customer, Item, PaymentTerm, Ref, TaxRate, Vendor
+from integrations.wire import postal
 from integrations.wire.nested import member
 from integrations.wire.shape import F, Shape
 
@@ -51,39 +52,16 @@ def refers(ours: str, theirs: str, *, write: Callable[[Ref], Payload] | None = t
 
 
 def address(ours: str, theirs: str) -> tuple[F, ...]:
-    """The fields of a postal address. A country is free text at QuickBooks: two capitals are a code, the rest a name."""
-
-    def code(payload: Payload) -> str | None:
-        country = member(payload, f"{theirs}.Country")
-        return country if _is_code(country) else None
-
-    def name(country: str) -> str | None:
-        return None if _is_code(country) else country
-
-    def to_country(record: Any) -> Payload:
-        given = getattr(record, ours)
-        country = given and (given.country or given.country_name)
-        return {theirs: {"Country": country}} if country else {}
-
-    return (
-        F(f"{ours}.line1", f"{theirs}.Line1"),
-        F(f"{ours}.line2", f"{theirs}.Line2"),
-        F(f"{ours}.line3", f"{theirs}.Line3"),
-        F(f"{ours}.city", f"{theirs}.City"),
-        F(f"{ours}.region", f"{theirs}.CountrySubDivisionCode"),
-        F(f"{ours}.postal_code", f"{theirs}.PostalCode"),
-        F(f"{ours}.country", "", read=code, write=to_country),
-        F(f"{ours}.country_name", f"{theirs}.Country", read=name, write=None),
-    )
+    """The fields of a postal address."""
+    return postal.address(
+        ours, theirs, line1="Line1", line2="Line2", line3="Line3", city="City", region="CountrySubDivisionCode",
+        postal_code="PostalCode", country="Country",
+    )  # fmt: skip
 
 
 def address_noise(*names: str) -> tuple[str, ...]:
     """Members of addresses that must not be sent back: sandbox answers hold "INVALID" for coordinates (recorded)."""
     return tuple(f"{name}.{inner}" for name in names for inner in ("Id", "Lat", "Long"))
-
-
-def _is_code(country: Any) -> bool:
-    return isinstance(country, str) and len(country) == 2 and country.isascii() and country.isupper()
 
 
 def _other_way(value: bool) -> bool:
