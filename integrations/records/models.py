@@ -32,6 +32,10 @@ class Stream(TenantOwned, Leased):
     sweep_started_at = models.DateTimeField(null=True)
     swept_at = models.DateTimeField(null=True)
     fully_swept_at = models.DateTimeField(null=True)
+    # When the ids that we hold were last compared with those that are there, where nobody tells what was deleted.
+    compared_at = models.DateTimeField(null=True)
+    # So many may be missing at once by a person's word.
+    may_miss = models.PositiveIntegerField(default=0)
 
     class Meta(TenantOwned.Meta):
         constraints = (models.UniqueConstraint(fields=("tenant", "connection", "object"), name="one_stream"),)

@@ -87,6 +87,11 @@ class Run(TenantOwned, Leased):
     # How far into the source's change feed this run has planned.
     position = models.BigIntegerField(default=0)
     approved_by = models.CharField(max_length=200, blank=True)
+    approved_at = models.DateTimeField(null=True)
+    # What its plan comes to, in figures: what later runs of the flow learn from what is usual.
+    planned = models.JSONField(default=dict)
+    # What it stopped for, and what a person's approval lets through.
+    brake = models.JSONField(default=dict)
     # How often it was put off in a row by a vendor that could not answer.
     tries = models.PositiveSmallIntegerField(default=0)
     # When the next slice is due: what the sweep looks for.
@@ -146,6 +151,7 @@ class Item(TenantOwned):
         CREATE = "create", "create"
         UPDATE = "update", "update"
         VOID = "void", "void"
+        CREDIT = "credit", "credit"
         NONE = "none", "none"
 
     tenant = TenantField(db_constraint=False)
