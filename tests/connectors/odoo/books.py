@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -23,10 +22,11 @@ from integrations.canonical import (
 from integrations.connectors.odoo.connector import CONNECTOR
 from integrations.connectors.odoo.simulator import Odoo
 from integrations.wire import http
-from integrations.wire.connector import Company, Done, Outcome, Write
+from integrations.wire.connector import Done, Outcome, Write
 from integrations.wire.message import Answer, Request
 from integrations.wire.site import Site
-from integrations.wire.stream import FETCHED, Cursor, Operation, Page
+from integrations.wire.stream import Operation
+from tests.connectors.driven import Driven
 from tests.connectors.odoo import server
 from tests.mount import mounted
 
@@ -35,9 +35,10 @@ DIALECT = CONNECTOR.dialect
 
 
 @dataclass
-class Books:
+class Books(Driven):
     """One company of the simulated server, spoken to as the engine does."""
 
+    connector = CONNECTOR
     vendor: Odoo
     site: Site
     secrets: dict[str, str]
@@ -52,9 +53,6 @@ class Books:
             if more is None:
                 return answer
             request = more.then
-
-    def company(self) -> Company:
-        return DIALECT.company(self.send(DIALECT.whoami(self.site)), self.site)
 
     def step(self, name: str, writes: list[Write], step: int) -> list[Outcome]:
         stream = CONNECTOR.stream(name)
@@ -78,30 +76,6 @@ class Books:
         (outcome,) = self.carry_out(name, creating(record, key or f"intent-{self.number}"))
         assert isinstance(outcome, Done), outcome
         return outcome
-
-    def look_up(self, name: str, *writes: Write) -> list[Outcome | None]:
-        stream = CONNECTOR.stream(name)
-        return DIALECT.found(stream, writes, self.send(DIALECT.look_up(stream, writes, self.site)), self.site)
-
-    def pages(self, name: str, mark: str | None = None, *, page_size: int = 200) -> list[Page]:
-        stream = replace(CONNECTOR.stream(name), page_size=page_size)
-        pages, cursor = [], Cursor(mark)
-        while True:
-            page = DIALECT.read(stream, cursor, self.send(DIALECT.ask(stream, cursor, self.site)), self.site)
-            pages.append(page)
-            if page.next is None:
-                return pages
-            cursor = Cursor(mark, page.next)
-
-    def read(self, name: str, mark: str | None = None, *, page_size: int = 200) -> dict[str, Any]:
-        shape = CONNECTOR.stream(name).shape
-        pages = self.pages(name, mark, page_size=page_size)
-        return {str(raw["id"]): shape.read(raw) for page in pages for raw in page.raws}
-
-    def fetch(self, name: str, *ids: str) -> list[Any]:
-        stream = CONNECTOR.stream(name)
-        page = DIALECT.read(stream, FETCHED, self.send(DIALECT.fetch(stream, ids, self.site)), self.site)
-        return [stream.shape.read(raw) for raw in page.raws]
 
 
 def after(write: Write, done: Outcome) -> Write:

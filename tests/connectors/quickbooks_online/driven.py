@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
 
 from integrations.canonical import Customer, Item, PriceSide, Record, Ref
 from integrations.connectors.quickbooks_online.connector import CONNECTOR
 from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
 from integrations.wire import http
-from integrations.wire.connector import Company, Done, Failed, Outcome, Write
+from integrations.wire.connector import Done, Failed, Outcome, Write
 from integrations.wire.errors import VendorError
 from integrations.wire.message import Answer, Request
 from integrations.wire.site import Site
-from integrations.wire.stream import FETCHED, Cursor, Page
+from tests.connectors.driven import Driven
 from tests.mount import mounted
 
 from . import oracle
@@ -25,9 +24,10 @@ DIALECT = CONNECTOR.dialect
 
 
 @dataclass
-class Books:
+class Books(Driven):
     """One company of the simulated vendor, spoken to as the engine does."""
 
+    connector = CONNECTOR
     vendor: QuickBooksOnline
     site: Site
     token: str
@@ -38,9 +38,6 @@ class Books:
             assert oracle.problems(request) == []
         signed = CONNECTOR.auth.sign(request, {"access_token": self.token})
         return http.send(signed, site=self.site, allow=(BASE,))
-
-    def company(self) -> Company:
-        return DIALECT.company(self.send(DIALECT.whoami(self.site)), self.site)
 
     def write(self, name: str, *writes: Write, key: str = "") -> list[Outcome]:
         self.number += 1
@@ -56,30 +53,6 @@ class Books:
         (outcome,) = self.write(name, write)
         assert isinstance(outcome, Failed), outcome
         return outcome.error
-
-    def look_up(self, name: str, *writes: Write) -> list[Outcome | None]:
-        stream = CONNECTOR.stream(name)
-        return DIALECT.found(stream, writes, self.send(DIALECT.look_up(stream, writes, self.site)), self.site)
-
-    def pages(self, name: str, mark: str | None = None, *, page_size: int = 1000) -> list[Page]:
-        stream = replace(CONNECTOR.stream(name), page_size=page_size)
-        pages, cursor = [], Cursor(mark)
-        while True:
-            page = DIALECT.read(stream, cursor, self.send(DIALECT.ask(stream, cursor, self.site)), self.site)
-            pages.append(page)
-            if page.next is None:
-                return pages
-            cursor = Cursor(mark, page.next)
-
-    def read(self, name: str, mark: str | None = None, *, page_size: int = 1000) -> dict[str, Any]:
-        shape = CONNECTOR.stream(name).shape
-        pages = self.pages(name, mark, page_size=page_size)
-        return {shape.external_id(raw): shape.read(raw) for page in pages for raw in page.raws}
-
-    def fetch(self, name: str, *ids: str) -> list[Any]:
-        stream = CONNECTOR.stream(name)
-        page = DIALECT.read(stream, FETCHED, self.send(DIALECT.fetch(stream, ids, self.site)), self.site)
-        return [stream.shape.read(raw) for raw in page.raws]
 
 
 def opened(vendor: QuickBooksOnline, country: str) -> Iterator[Books]:
