@@ -45,16 +45,41 @@ class Connection(TenantOwned, Leased):
     state_reason = models.TextField(blank=True, editable=False)
     company = models.JSONField(default=dict, editable=False)
     token_expires_at = models.DateTimeField(null=True, editable=False)
+    # When the grant lapses if nobody uses it, and when the customer has to consent again whatever happens.
+    refresh_expires_at = models.DateTimeField(null=True, editable=False)
     grant_expires_at = models.DateTimeField(null=True, editable=False)
+    # When it is refreshed though nobody needs it: long before it lapses, or soon after a refresh whose end nobody knows.
+    renew_at = models.DateTimeField(null=True, editable=False)
+    # A refresh has begun and its end is not written down: the vendor may no longer take what is kept here.
+    renewing_since = models.DateTimeField(null=True, editable=False)
+    # Since when people know that it must be connected again.
+    told_at = models.DateTimeField(null=True, editable=False)
     connected_at = models.DateTimeField(null=True, editable=False)
     heard_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantOwned.Meta):
         constraints = (models.UniqueConstraint(fields=("tenant", "name"), name="connection_name"),)
+        # For the looks over all tenants: what is to be refreshed, and whom to tell.
+        indexes = (
+            models.Index(fields=("renew_at",), condition=Q(renew_at__isnull=False), name="connection_to_renew"),
+            models.Index(fields=("state",), condition=Q(state="consent_lost"), name="connection_lost"),
+            models.Index(fields=("told_at",), condition=Q(told_at__isnull=False), name="connection_told"),
+        )
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def standing(self) -> str:
+        """Its state for people's eyes: never "connected" while nobody knows whether the vendor takes what is kept here."""
+        in_doubt = self.state == self.State.CONNECTED and self.renewing_since is not None
+        return "renewing" if in_doubt else self.state
+
+    def get_state_display(self) -> str:
+        """The words for its standing."""
+        in_doubt = self.standing != self.state
+        return "its permission is being renewed" if in_doubt else str(self.State(self.state).label)
 
 
 class Budget(TenantOwned):

@@ -94,6 +94,8 @@ class Run(TenantOwned, Leased):
     brake = models.JSONField(default=dict)
     # How often it was put off in a row by a vendor that could not answer.
     tries = models.PositiveSmallIntegerField(default=0)
+    # Since when it has not got on for that reason.
+    stalled_at = models.DateTimeField(null=True)
     # When the next slice is due: what the sweep looks for.
     wake_at = models.DateTimeField(null=True)
     # When that slice was last handed to the workers.
@@ -119,8 +121,8 @@ class Run(TenantOwned, Leased):
         """Add to the run's counts: it got on. Inside the transaction of what is counted."""
         counts = Counter(self.counts)
         counts.update(more)
-        self.counts, self.tries = dict(counts), 0
-        Run.objects.filter(pk=self.pk).update(counts=self.counts, tries=0)
+        self.counts, self.tries, self.stalled_at = dict(counts), 0, None
+        Run.objects.filter(pk=self.pk).update(counts=self.counts, tries=0, stalled_at=None)
 
     def check_wanted(self) -> None:
         """Raises LeaseLost where a person has cancelled or stopped the run. Inside a transaction."""
