@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from integrations.connections.models import Budget as BudgetRow
 from integrations.connections.models import Connection
-from integrations.wire.errors import TryLater
+from integrations.wire.errors import NoRoom
 from integrations.wire.limits import Budget, Limits, begin, end, next_call, slow_down
 
 PATIENCE = 2.0  # seconds that a worker waits for its turn before it turns to other work
@@ -22,7 +22,7 @@ LONGEST_TURN = 30.0  # seconds after which it asks again at the latest
 
 @contextmanager
 def spent(connection: Connection, limits: Limits, *, seconds: float, batch: bool) -> Iterator[None]:
-    """Spend one call that takes at most `seconds`. Raises TryLater where the vendor's limits leave no room just now."""
+    """Spend one call that takes at most `seconds`. Raises NoRoom where the vendor's limits leave no room just now."""
     over_by = _take(connection, limits, seconds=seconds, batch=batch)
     try:
         yield
@@ -48,11 +48,7 @@ def _take(connection: Connection, limits: Limits, *, seconds: float, batch: bool
                 return over_by
         wait = (at - now).total_seconds()
         if time.monotonic() + wait > give_up and time.monotonic() + 0.1 > give_up:
-            raise TryLater(
-                sent=False,
-                retry_after=min(wait, LONGEST_TURN),
-                explanation="The vendor's limits leave no room for another call just now.",
-            )
+            raise NoRoom(retry_after=min(wait, LONGEST_TURN))
         time.sleep(min(wait, 0.1))
 
 

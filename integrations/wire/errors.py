@@ -2,9 +2,11 @@
 
     VendorError                 everything a vendor can do to us
     ├── TryLater                429, 5xx, timeout, cut line: again, not before `retry_after` seconds
+    │   └── NoRoom              our own budget for this vendor leaves no room just now: the vendor was not even asked
     ├── Refused                 the vendor read it and said no: hold it for a person, in the vendor's words
     │   ├── Duplicate           the name, number or key is taken
     │   ├── Missing             the record is not there, or no longer
+    │   ├── PeriodClosed        its day lies in a period that is closed there
     │   └── Forbidden           the connection's user may not do this: rights, edition or subscription
     ├── Stale                   it changed under us: read again, decide again
     ├── OutOfLimits             the vendor's quota for a longer time is used up: go on at `until`
@@ -83,6 +85,15 @@ class TryLater(VendorError):
         return self.sent
 
 
+class NoRoom(TryLater):
+    """Our own budget for this vendor leaves no room just now: nothing was sent, and nothing is wrong with the vendor."""
+
+    usual_explanation = "The vendor's limits leave no room for another call just now."
+
+    def __init__(self, *, retry_after: float, explanation: str = "") -> None:
+        super().__init__(sent=False, retry_after=retry_after, explanation=explanation)
+
+
 class Refused(VendorError):
     """The vendor read it, said no and did nothing: it is held for a person, in the vendor's words."""
 
@@ -102,6 +113,13 @@ class Missing(Refused):
 
     usual_explanation = "The vendor does not have this record, or no longer."
     usual_advice = "Check in the vendor's system whether it was deleted or merged; link or create it again."
+
+
+class PeriodClosed(Refused):
+    """The day of the record lies in a period whose books are closed; the tenant's rule decides what becomes of it."""
+
+    usual_explanation = "The books are closed up to a date on or after this record's date."
+    usual_advice = "Have the period opened in the vendor's system, or give the record a later date, then release it."
 
 
 class Forbidden(Refused):

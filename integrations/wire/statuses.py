@@ -62,8 +62,12 @@ def error_of(answer: Answer, *, words: str = "", code: str = "", codes: Codes | 
 _BUSY = "The vendor asks us to slow down."
 
 
+LONGEST_WAIT = 24 * 3600.0
+"""Seconds that we stay away at most, whatever a vendor says."""
+
+
 def retry_after(answer: Answer) -> float | None:
-    """Seconds to wait by the Retry-After header, at least 0; None where it says nothing sensible."""
+    """Seconds to wait by the Retry-After header, from 0 to a day; None where it says nothing sensible."""
     text = answer.headers.get("Retry-After", "").strip()
     try:
         seconds = float(text)
@@ -74,13 +78,13 @@ def retry_after(answer: Answer) -> float | None:
             return None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         seconds = (moment - answered_at(answer)).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+    return min(max(0.0, seconds), LONGEST_WAIT) if math.isfinite(seconds) else None
 
 
 def answered_at(answer: Answer) -> datetime:
     """The vendor's clock at the answer, by its Date header; ours where it sends none."""
     try:
         moment = parsedate_to_datetime(answer.headers.get("Date", ""))
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # no date, or one at the end of time
         return answer.received_at
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

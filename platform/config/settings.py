@@ -235,6 +235,7 @@ EMAIL_PORT = env.number("TIEOUT_MAIL_PORT", 25)
 EMAIL_HOST_USER = env.text("TIEOUT_MAIL_USER", "")
 EMAIL_HOST_PASSWORD = env.text("TIEOUT_MAIL_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("TIEOUT_MAIL_TLS")
+EMAIL_TIMEOUT = 20  # seconds: a mail server that hangs holds no worker
 DEFAULT_FROM_EMAIL = env.text("TIEOUT_MAIL_FROM", "tieout@localhost")
 
 REST_FRAMEWORK = {"DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"]}

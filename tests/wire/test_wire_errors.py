@@ -15,6 +15,7 @@ from integrations.wire.errors import (
     Duplicate,
     Forbidden,
     Missing,
+    NoRoom,
     OutOfLimits,
     Refused,
     ShapeError,
@@ -36,6 +37,7 @@ from integrations.wire.statuses import Codes, error_of, retry_after
 
 ALL = [
     TryLater("busy", sent=False),
+    NoRoom(retry_after=3),
     Refused("no"),
     Duplicate("no"),
     Missing("no"),
