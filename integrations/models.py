@@ -6,12 +6,15 @@ from integrations.crosswalk.models import Apart, Identity, Link, Origin
 from integrations.mapping.models import Agreement, Mapping, MappingEdition, Template, ValueTable
 from integrations.records.models import Issue, Record, Sighting, Stream
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
+from integrations.sync.arrivals import Arrivals
+from integrations.sync.closing import MovedDay, PeriodRule
 from integrations.sync.publications import Publication
 
 __all__ = (
     "Agreement",
     "Apart",
     "Budget",
+    "Arrivals",
     "Call",
     "CallIntent",
     "Caller",

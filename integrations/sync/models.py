@@ -39,6 +39,8 @@ class Flow(TenantOwned):
     rank = models.PositiveSmallIntegerField(default=0, editable=False)
     # How far into the source's change feed this flow has planned.
     position = models.BigIntegerField(default=0, editable=False)
+    # How far what came in is counted by the hour; nothing is before the first run.
+    counted_no = models.BigIntegerField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantOwned.Meta):
@@ -68,7 +70,7 @@ class Run(TenantOwned, Leased):
     class Colour(models.TextChoices):
         NONE = "", "not known yet"
         GREEN = "green", "tied out"
-        AMBER = "amber", "something is held"
+        AMBER = "amber", "something needs a look"
         RED = "red", "does not tie out"
 
     flow = TenantForeignKey(Flow, on_delete=models.CASCADE)
