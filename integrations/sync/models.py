@@ -80,6 +80,8 @@ class Run(TenantOwned, Leased):
     words = models.TextField(blank=True)
     preview = models.BooleanField(default=False)
     full = models.BooleanField(default=False)
+    # What a person wants to be run again, and why; empty: what is new. See `replay`.
+    replay = models.JSONField(default=dict)
     started_by = models.CharField(max_length=200)
     counts = models.JSONField(default=dict)
     totals = models.JSONField(default=dict)
@@ -176,6 +178,8 @@ class Item(TenantOwned):
     target_id = models.CharField(max_length=300, blank=True)
     # The digest of the target's record as it was when this was decided: another one there asks for another decision.
     target_seen = models.CharField(max_length=64, blank=True)
+    # Where a closed period bears on it: the day that was meant, the day it is booked on, the lock, and who decided.
+    period = models.JSONField(default=dict)
     # Who it could be at the target, where that cannot be told.
     candidates = models.JSONField(default=list)
     # The source changed again while this was being applied: decide anew once it is settled.

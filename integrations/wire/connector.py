@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from integrations.canonical.days import LEDGER_DAY
 from integrations.canonical.record import Record
 
 from .addresses import Addresses
 from .auth import Auth
 from .errors import VendorError
 from .limits import Limits
+from .locks import Lock
 from .message import Answer, Pending, Request
 from .polled import Reception
 from .sheets import Sheet
@@ -132,6 +134,17 @@ class Dialect(Protocol):
         """
         ...
 
+    def list_ids(self, stream: Stream, page: str | None, site: Site) -> Request | None:
+        """The request for a page of the ids of all that is there; None where the vendor tells what was deleted.
+
+        Its answer goes to `read_ids`, whose token of the next page comes back here.
+        """
+        return None
+
+    def read_ids(self, stream: Stream, answer: Answer, site: Site) -> tuple[Sequence[str], str | None]:
+        """The ids in that answer, and the token of the next page; None ends them. Raises VendorError."""
+        return (), None
+
     def compose(self, stream: Stream, writes: Sequence[Write], key: str, site: Site, step: int = 1) -> Request:
         """The one call that does step `step` of these writes: same operation, at most `stream.batch`.
 
@@ -188,6 +201,18 @@ class Dialect(Protocol):
         """Which set of books that is. Raises VendorError."""
         ...
 
+    def locks(self, answer: Answer, site: Site) -> Sequence[Lock] | None:
+        """What the answer to `whoami` says about closed periods; None where it says nothing. Raises VendorError."""
+        return None
+
+    def day_field(self, stream: Stream) -> str | None:
+        """The field of a record that says on which day it is to stand in the ledger; None where it stands in none."""
+        return LEDGER_DAY.get(stream.kind)
+
+    def voids_in_place(self, stream: Stream, site: Site) -> bool:
+        """Whether a void changes the document on its own day, and makes no other one of today."""
+        return True
+
     def link(self, stream: Stream, external_id: str, site: Site) -> str | None:
         """Where a person sees the record in the vendor's system; None where there is no such page."""
         return None
@@ -200,7 +225,8 @@ class Connector:
     `slug` is the folder's name. `manual` says which manual and edition the facts come from. `environments` maps
     "production", "sandbox" … to addresses. `settings` are filled in by a person and may be shown, `secrets` are sealed.
     `can` and `cannot` are sentences for the person who chooses a connector. `reception` is how the vendor's side speaks to
-    us, where the driver is "polled"; such a connector lists EVERY_MINUTES among its settings.
+    us, where the driver is "polled"; such a connector lists EVERY_MINUTES among its settings. `tells_locks`: the answer to
+    `whoami` says up to when the books are closed.
     """
 
     slug: str
@@ -217,6 +243,7 @@ class Connector:
     can: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
     reception: Reception | None = None
+    tells_locks: bool = False
 
     def site(self, environment: str, settings: Mapping[str, Any], *, simulator: str = "") -> Site:
         """A customer's place in one of the environments, or in "simulator" at that base address.
