@@ -10,6 +10,9 @@ A template has rules, a tenant has changes to them; `merge` gives what holds. Al
 Within `each`, paths start at the member of the list, and at the whole record where they begin with `record.`. A constant, a
 default or a table's name that begins with @ stands for the answer to a question of the template; `@name?` may stay open.
 A value that itself begins with @ is written with @@.
+
+A field belongs to the source (what it says holds, whatever anybody writes at the target), to the target (it is written
+once, with the record, and is the target's from then on), or to both, and then `conflicts` says who wins.
 """
 
 from __future__ import annotations
@@ -26,6 +29,9 @@ from integrations.mapping.transforms import TRANSFORMS
 from integrations.mapping.values import shown
 
 WITHIN = "[]."
+
+Owner = Literal["both", "source", "target"]
+Conflicts = Literal["source", "target", "newest", "ask"]
 
 
 class Data(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -55,15 +61,20 @@ class Rule(Data, frozen=True, kw_only=True, rename={"source": "from"}):
     table: str | None = None
     default: Any = None
     required: bool = False
+    owner: Owner = "both"
     each: tuple[Rule, ...] = ()
 
 
 class Rules(Data, frozen=True, kw_only=True, rename={"kind_from": "from", "kind_to": "to"}):
-    """How records of one kind become records of a kind in the target."""
+    """How records of one kind become records of a kind in the target.
+
+    `conflicts`: who wins where both sides changed a field of both since they last agreed; None is as the flow says.
+    """
 
     kind_from: str
     kind_to: str
     fields: tuple[Rule, ...]
+    conflicts: Conflicts | None = None
 
 
 class Changes(Data, frozen=True, kw_only=True):
@@ -71,6 +82,9 @@ class Changes(Data, frozen=True, kw_only=True):
 
     put: tuple[Rule, ...] = ()
     drop: tuple[str, ...] = ()
+    # Path → to whom the field belongs.
+    owners: dict[str, Owner] = {}
+    conflicts: Conflicts | None = None
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -147,7 +161,32 @@ def merge(rules: Rules, changes: Changes) -> Rules:
 
     Dropping what a newer template no longer has is no fault; a put rule within a list that has no rules is one (BadRules).
     """
-    return replace(rules, fields=_merged(rules.fields, changes.put, changes.drop, ""))
+    fields = _owned(_merged(rules.fields, changes.put, changes.drop, ""), changes.owners, "")
+    return replace(rules, fields=fields, conflicts=changes.conflicts or rules.conflicts)
+
+
+def _owned(rules: Iterable[Rule], owners: Mapping[str, Owner], inside: str) -> tuple[Rule, ...]:
+    """The rules with the owners that are named; a path that no rule is for any more is no fault."""
+    return tuple(
+        replace(
+            rule,
+            owner=owners.get(f"{inside}{rule.to}", rule.owner),
+            each=_owned(rule.each, owners, f"{inside}{rule.to}{WITHIN}"),
+        )
+        for rule in rules
+    )
+
+
+def owners_of(rules: Rules) -> dict[str, Owner]:
+    """To whom each field belongs that does not belong to both: path → owner."""
+    return dict(_owners(rules.fields, ""))
+
+
+def _owners(rules: Iterable[Rule], inside: str) -> Iterator[tuple[str, Owner]]:
+    for rule in rules:
+        if rule.owner != "both":
+            yield f"{inside}{rule.to}", rule.owner
+        yield from _owners(rule.each, f"{inside}{rule.to}{WITHIN}")
 
 
 def _merged(rules: Collection[Rule], put: Collection[Rule], drop: Collection[str], inside: str) -> tuple[Rule, ...]:
@@ -189,7 +228,7 @@ def changes_between(rules: Rules, wanted: Rules) -> Changes:
             drop.append(path)
         elif before is None or replace(before, to=path) != replace(after, to=path):
             put.append(replace(after, to=path))
-    return Changes(put=tuple(put), drop=tuple(drop))
+    return Changes(put=tuple(put), drop=tuple(drop), conflicts=wanted.conflicts)
 
 
 def _compared(old: Iterable[Rule], new: Iterable[Rule], inside: str) -> Iterator[tuple[str, Rule | None, Rule | None]]:
@@ -304,6 +343,9 @@ def difference(old: Rules, new: Rules) -> list[Difference]:
         )
         words = ["" if rule is None else in_words(rule) for rule in (before, after)]
         found.append(Difference(path=path, change=change, before=words[0], after=words[1]))
+    if old.conflicts != new.conflicts:
+        words = [each.conflicts or "as the flow says" for each in (old, new)]
+        found.append(Difference(path="who wins", change="changed", before=words[0], after=words[1]))
     return found
 
 
@@ -325,6 +367,8 @@ def in_words(rule: Rule) -> str:
         parts.append(f"each member with ({members})")
     if rule.required:
         parts.append("required")
+    if rule.owner != "both":
+        parts.append(f"belongs to the {rule.owner}")
     return ", ".join(parts)
 
 
