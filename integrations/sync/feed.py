@@ -13,7 +13,7 @@ from integrations.sync.models import Item, Run
 
 PAGE = 500
 # Held because of what the target says: decided again each time, since a person may have put it right there.
-BY_TARGET = ("both_changed", "differs_on_first_match", "target_gone")
+BY_TARGET = ("both_changed", "differs_on_first_match", "target_gone", "closed_period")
 
 
 def left_over(run: Run) -> Sequence[Record]:
@@ -40,7 +40,7 @@ def left_over(run: Run) -> Sequence[Record]:
 def overtaken(run: Run) -> Sequence[Record]:
     """A page of records of this run about which something else was done, here or there, while ours was on its way."""
     with transaction.atomic():
-        late = Item.objects.filter(run=run, state=Item.State.WAITING, reason__in=("stale", "overtaken"))
+        late = Item.objects.filter(run=run, state=Item.State.WAITING, reason__in=("stale", "overtaken", "closed"))
         ids = list(late.order_by("pk").values_list("record_id", flat=True)[:PAGE])
         return _read(Record.objects.filter(pk__in=ids))
 

@@ -11,11 +11,13 @@ import logging
 from datetime import datetime
 
 from django.db import OperationalError
+from django.utils import timezone
 
 from integrations.mapping.services import renew
 from integrations.records.intake import freshen
 from integrations.sync import (
     calls,
+    closing,
     compose,
     feed,
     lookups,
@@ -50,6 +52,7 @@ def carry_out(run: Run, *, until: datetime) -> Later | Done:
             if run.preview:
                 return stages.end_preview(run)
             stages.check_safe(run)
+        know_closed_periods(run, since=timezone.now() - closing.FRESH)
         apply(run, until)
         while decide_again(run, until):
             apply(run, until)
@@ -68,6 +71,12 @@ def read_both_ends(run: Run, until: datetime) -> None:
         stages.enter(run, "reading", f"{connection}: {object}")
         full = run.full and connection == flow.source
         freshen(connection, object, since=run.created_at, until=until, full=full, told=stages.counter(run))
+
+
+def know_closed_periods(run: Run, *, since: datetime) -> None:
+    """Know up to when the target's books are closed, and decide anew what lies behind a lock since it was planned."""
+    closing.look(run, since=since)
+    closing.take_back(run)
 
 
 def plan_changes(run: Run, until: datetime) -> None:
@@ -96,6 +105,7 @@ def apply(run: Run, until: datetime) -> None:
 
 def decide_again(run: Run, until: datetime) -> bool:
     """Read the target once more and decide anew what was changed there while ours was on its way; False: nothing was."""
+    know_closed_periods(run, since=run.created_at)
     records = feed.overtaken(run)
     if not records or run.counts.get("decided_again", 0) >= MOST_ROUNDS:
         return False

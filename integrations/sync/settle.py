@@ -23,13 +23,13 @@ from integrations.mapping.models import Agreement
 from integrations.records import issues
 from integrations.records.keep import keep
 from integrations.records.models import Issue, Record, Stream
-from integrations.sync import both_ways, calls, origins
+from integrations.sync import both_ways, calls, closing, origins
 from integrations.sync.envelope import answer_of, facts_of, intents_of, writes_of
 from integrations.sync.fields import comparable, store
 from integrations.sync.lines import Pair, link_lines
 from integrations.sync.models import Call, Intent, Item, Run
 from integrations.wire.connector import Done, Failed, Outcome
-from integrations.wire.errors import ConsentLost, Forbidden, OutOfLimits, Refused, Stale, TryLater, VendorError
+from integrations.wire.errors import ConsentLost, Forbidden, OutOfLimits, PeriodClosed, Refused, Stale, TryLater, VendorError
 from integrations.wire.message import Answer
 from integrations.wire.stream import Gone, Operation, Page
 from plumbing.pages import update_page, write_page
@@ -135,6 +135,8 @@ class _Batch:
                 self._done(intent, outcome)
             case Failed(error=Stale() as error) if intent.step == 1:
                 self._ends(intent, Intent.State.REFUSED, Item.State.WAITING, "stale", _said(error))
+            case Failed(error=PeriodClosed() as error) if intent.step == 1:
+                self._ends(intent, Intent.State.REFUSED, Item.State.WAITING, closing.REFUSED, _said(error))
             case Failed(error=error) if error.may_have_acted:
                 raise error
             case Failed(error=error) if isinstance(error, TryLater | OutOfLimits | ConsentLost):
@@ -188,11 +190,24 @@ class _Batch:
             self.run.flow, [(each.identity_id, each.item.wanted) for each, _ in self.done if each.item.wanted]
         )
         update_page(self.touched, "state", "step", "settled_at")
-        update_page([intent.item for intent in self.touched], "state", "reason", "words", "ended_at", "target_id")
-        issues.open_issues(self.issues)
+        day_issues, days_solved = self._periods(held)
+        said = ("state", "reason", "words", "ended_at", "target_id", "period")
+        update_page([intent.item for intent in self.touched], *said)
+        issues.open_issues([*self.issues, *day_issues])
         applied = [item.record_id for item in self.items if item.state == Item.State.APPLIED]
-        issues.solve([issues.about("held", self.run.flow_id, record) for record in applied])
+        issues.solve([*(issues.about("held", self.run.flow_id, record) for record in applied), *days_solved])
         audit.record_many(self._entry(intent) for intent in self.touched if intent.settled_at)
+
+    def _periods(self, held: dict[str, Canonical]) -> tuple[list[Issue], list[str]]:
+        """On which day they were booked, and which the vendor refused because their period is closed."""
+        flow = self.run.flow
+        closing.refused(flow, [(item, item.reason == closing.REFUSED) for item in self.items])
+        done = [
+            (intent.item, held.get(done.external_id))
+            for intent, done in self.done
+            if intent.state == Intent.State.DONE
+        ]
+        return closing.note(flow, done, self.now)
 
     def _keep(self) -> dict[str, Canonical]:
         """What the target said in its answers is what it holds now: so that its echo is no news."""
@@ -291,6 +306,7 @@ class _Batch:
                 "source": _end(flow.source_id, flow.source_object, item.record.external_id),
                 "target": _end(flow.target_id, flow.target_object, item.target_id),
                 "words": item.words,
+                **({"period": item.period} if item.period else {}),
             },
         )
 
