@@ -1,6 +1,7 @@
 """An index of the rooms: where each table of the platform's main application stands."""
 
 from integrations.connections.locks import LockDates
+from integrations.connections.knocks import Bell, Knock
 from integrations.connections.models import Budget, Caller, Connection, Errand, VendorApp, Visit
 from integrations.connections.outstanding import Outstanding
 from integrations.crosswalk.models import Apart, Identity, Link, Origin
@@ -14,6 +15,7 @@ from integrations.sync.publications import Publication
 __all__ = (
     "Agreement",
     "Apart",
+    "Bell",
     "Arrivals",
     "Budget",
     "Call",
@@ -26,6 +28,7 @@ __all__ = (
     "Intent",
     "Issue",
     "Item",
+    "Knock",
     "Link",
     "LockDates",
     "Mapping",

@@ -19,6 +19,11 @@ class VendorApp(models.Model):
     environment = models.SlugField(max_length=20)
     client_id = models.CharField(max_length=300)
     client_secret = SealedField()
+    # What signs the vendor's messages to us, the newest first; how many were not signed so, or were about nobody here.
+    knock_keys = SealedField(null=True)
+    refused = models.PositiveIntegerField(default=0, editable=False)
+    refused_at = models.DateTimeField(null=True, editable=False)
+    strayed = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=("connector", "environment"), name="one_app_per_environment"),)

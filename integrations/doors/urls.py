@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 
 from integrations.doors.admin import site
 from integrations.doors.admin.connections import consent_given
+from integrations.doors.hooks import knocked
 from integrations.doors.polled import polled
 
 urlpatterns = [
@@ -17,4 +18,6 @@ urlpatterns = [
     path("connections/connected/", consent_given, name="consent_given"),
     # Stands in the invitation files of vendors that poll us: it never changes.
     path("polled/<slug:slug>/", polled, name="polled"),
+    # Entered at the vendors that tell us what happened: it never changes.
+    path("knocks/<slug:slug>/<slug:place>/", knocked, name="knocked"),
 ]

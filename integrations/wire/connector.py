@@ -12,6 +12,7 @@ from integrations.canonical.record import Record
 from .addresses import Addresses
 from .auth import Auth
 from .errors import VendorError
+from .knocks import Knocks
 from .limits import Limits
 from .locks import Lock
 from .message import Answer, Pending, Request
@@ -226,7 +227,7 @@ class Connector:
     "production", "sandbox" … to addresses. `settings` are filled in by a person and may be shown, `secrets` are sealed.
     `can` and `cannot` are sentences for the person who chooses a connector. `reception` is how the vendor's side speaks to
     us, where the driver is "polled"; such a connector lists EVERY_MINUTES among its settings. `tells_locks`: the answer to
-    `whoami` says up to when the books are closed.
+    `whoami` says up to when the books are closed. `knocks` says how the vendor tells us that something happened, where it does.
     """
 
     slug: str
@@ -243,6 +244,7 @@ class Connector:
     can: tuple[str, ...] = ()
     cannot: tuple[str, ...] = ()
     reception: Reception | None = None
+    knocks: Knocks | None = None
     tells_locks: bool = False
 
     def site(self, environment: str, settings: Mapping[str, Any], *, simulator: str = "") -> Site:

@@ -28,6 +28,7 @@ from .documents import (
     total_of,
 )
 from .journals import ENTRY_SPEC, JOURNAL_ENTRY, debits_of
+from .knocks import KNOCKS
 from .payments import BILL_PAYMENT, PAYMENT, PAYMENT_SPEC, REFUND, amount_of
 from .rpc import LOG_IN
 from .shapes import (
@@ -200,6 +201,7 @@ CONNECTOR = Connector(
         _move("journal_entry", "entry", JOURNAL_ENTRY, ENTRY_SPEC, total=debits_of),
     ),
     dialect=OdooDialect(),
+    knocks=KNOCKS,
     settings=(
         Setting(
             name="url",

@@ -19,6 +19,7 @@ from .dialect import QuickBooksDialect
 from .dimensions import CLASS, DEPARTMENT
 from .documents import CREDIT_NOTE, INVOICE, QUOTE, SALES_RECEIPT, total_of
 from .journals import JOURNAL_ENTRY, debits_of
+from .knocks import KNOCKS
 from .payments import BILL_PAYMENT, PAYMENT
 from .purchases import BILL, PURCHASE_ORDER, VENDOR_CREDIT
 from .rates import EXCHANGE_RATE
@@ -192,6 +193,7 @@ CONNECTOR = Connector(
         _transaction("deposit", "Deposit", DEPOSIT, page="deposit?txnId", found_by=("TxnDate",), unique=""),
     ),
     dialect=QuickBooksDialect(),
+    knocks=KNOCKS,
     settings=(
         Setting(
             name="realmId",
