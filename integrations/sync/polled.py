@@ -257,7 +257,7 @@ def _arrive(kind: Connector, connection: Connection, place: Place | None) -> Non
     """Their side is there, and can reach the right books. Inside a transaction."""
     services.reached(connection)
     if place is not None:
-        services.learn_settings(connection, place.settings)
+        services.learn_settings(connection, place.settings, place.locks)
     if not connection.company:
         queue.put(connection, kind.dialect.whoami(site_of(connection)))
     issues.solve([issues.about(code, connection.pk) for code in (WRONG_BOOKS, OUT_OF_REACH)])

@@ -12,10 +12,11 @@ return reception.write(message, reply)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from .locks import Lock
 from .message import Answer, Request
 
 # What their side says
@@ -46,12 +47,13 @@ class Place:
 
     `id` is the place id that our invitation gave to this connection, as it is found there; None where these books have
     none yet. `name` is the books' own name. `settings` are facts that the dialect needs (edition, version, currency):
-    they are kept among the connection's settings, by these names.
+    they are kept among the connection's settings, by these names. `locks` are the closed periods, None where it does not tell.
     """
 
     name: str
     id: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    locks: Sequence[Lock] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
