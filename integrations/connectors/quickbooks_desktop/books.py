@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from integrations.wire.errors import ContractBroken
+from integrations.wire.locks import Lock
 from integrations.wire.nested import member
 
 from .faults import error_of
@@ -47,6 +49,7 @@ class Books:
     multicurrency: bool
     sales_tax: bool | None
     home: str | None
+    locks: Sequence[Lock] | None
 
     @property
     def currency(self) -> str | None:
@@ -81,7 +84,13 @@ def company_in(answers: Sequence[Told]) -> Books:
         multicurrency=member(preferences, "MultiCurrencyPreferences.IsMultiCurrencyOn") == "true",
         sales_tax="SalesTaxPreferences" in preferences if preferences else None,
         home=member(preferences, "MultiCurrencyPreferences.HomeCurrencyRef.FullName"),
+        locks=_locks(preferences) if preferences else None,
     )
+
+
+def _locks(preferences: dict[str, Any]) -> list[Lock]:
+    day = member(preferences, "AccountingPreferences.ClosingDate")
+    return [Lock(name="closing date", until=date.fromisoformat(str(day)))] if day else []
 
 
 def _file_id(company: dict[str, Any]) -> str | None:

@@ -185,6 +185,7 @@ CONNECTOR = Connector(
         ),
     ),
     dialect=QuickBooksDesktopDialect(),
+    tells_locks=True,
     settings=(
         EVERY_MINUTES,
         Setting(
@@ -262,7 +263,8 @@ CONNECTOR = Connector(
         "Discounts, freight and charges without an item; making groups of items or lines of them.",
         "Linking a bill that has lines of its own to purchase orders: QuickBooks would add the orders' lines to them.",
         "Vendor credits as records of their own; refunds and deposits.",
-        "Sales orders in QuickBooks Pro; entries before the closing date.",
+        "Sales orders in QuickBooks Pro.",
+        "Entries before the closing date: it is told at each visit, and the rule for closed periods decides.",
         "Links to a record: it is a program on somebody's computer.",
     ),
 )

@@ -17,6 +17,7 @@ from typing import Any
 
 from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
 from integrations.wire.errors import Duplicate, Missing, TryLater, VendorError
+from integrations.wire.locks import Lock
 from integrations.wire.message import Answer, Request
 from integrations.wire.nested import member
 from integrations.wire.site import Site
@@ -199,6 +200,9 @@ class QuickBooksDesktopDialect(Dialect):
             country=books.country,
             environment=site.environment,
         )
+
+    def locks(self, answer: Answer, site: Site) -> Sequence[Lock] | None:
+        return company_in(answers_in(answer)).locks
 
 
 def _request(stream: Stream, asked: Sequence[Asked], site: Site, *, key: str = "") -> Request:

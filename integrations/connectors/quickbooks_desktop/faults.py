@@ -14,6 +14,7 @@ from integrations.wire.errors import (
     Duplicate,
     Forbidden,
     Missing,
+    PeriodClosed,
     Refused,
     Stale,
     TryLater,
@@ -68,8 +69,8 @@ def error_of(answer: Told) -> VendorError:
         )
     if code == "3200":
         return Stale(words, code=code)
-    if any(sign in words.lower() for sign in _CLOSED):
-        return Refused(
+    if code in ("3161", "3171") or any(sign in words.lower() for sign in _CLOSED):
+        return PeriodClosed(
             words, code=code, explanation=_EXPLAINED["3161"], advice="Open the period there, or book it later."
         )
     if code in _LATER:

@@ -186,7 +186,7 @@ def _place(fields: Fields) -> Place | None:
     }
     if books.home and books.currency:  # else a person may know better than the edition tells
         settings["home_currency"] = books.currency
-    return Place(name=books.name, id=books.file_id, settings=settings)
+    return Place(name=books.name, id=books.file_id, settings=settings, locks=books.locks)
 
 
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)

@@ -193,6 +193,7 @@ CONNECTOR = Connector(
         _transaction("deposit", "Deposit", DEPOSIT, page="deposit?txnId", found_by=("TxnDate",), unique=""),
     ),
     dialect=QuickBooksDialect(),
+    tells_locks=True,
     knocks=KNOCKS,
     settings=(
         Setting(
@@ -236,6 +237,6 @@ CONNECTOR = Connector(
         "Sales orders and statistical entries: QuickBooks Online has none.",
         "Deleting customers, items or accounts: they are made inactive.",
         "Voiding credit memos, vendor credits, refunds and deposits, making bundles, or changing the currency of a customer.",
-        "Booking before the closing date of the books.",
+        "Booking before the closing date of the books: it is read, and the rule for closed periods decides.",
     ),
 )

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
 from integrations.wire.errors import ContractBroken, Duplicate, Missing, Refused, Stale, VendorError
+from integrations.wire.locks import Lock
 from integrations.wire.message import Answer, Request, json_body
 from integrations.wire.site import Site
 from integrations.wire.stream import Cursor, Gone, Page, Problem, Stream
@@ -197,6 +198,13 @@ class QuickBooksDialect(Dialect):
             country=company.get("Country"),
             environment=site.environment,
         )
+
+    def locks(self, answer: Answer, site: Site) -> Sequence[Lock] | None:
+        """The one closing date of a company (Preferences.AccountingInfoPrefs.BookCloseDate)."""
+        rows = batch_rows(body_of(answer))
+        accounting = rows["preferences"][0].get("AccountingInfoPrefs", {}) if rows.get("preferences") else {}
+        day = accounting.get("BookCloseDate")
+        return [Lock(name="closing date", until=date.fromisoformat(day))] if day else []
 
     def link(self, stream: Stream, external_id: str, site: Site) -> str | None:
         page = stream.facts.get("page")

@@ -14,6 +14,7 @@ from integrations.wire.errors import (
     Duplicate,
     Forbidden,
     Missing,
+    PeriodClosed,
     Refused,
     Stale,
     TryLater,
@@ -72,7 +73,7 @@ _TAX = Meaning(
     "Map every line's tax to an active tax code of the QuickBooks company, then release it.",
 )
 _CLOSED = Meaning(
-    Refused,
+    PeriodClosed,
     "The books are closed up to a date on or after this document's date.",
     "Give the document a later date, or have an administrator move the closing date in QuickBooks, then release it.",
 )
