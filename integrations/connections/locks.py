@@ -103,6 +103,11 @@ def learn(connection: Connection, kind: str, day: date) -> None:
     row.save()
 
 
+def doubt(connection: Connection) -> None:
+    """Ask for the lock dates anew, whenever they were read. Inside a transaction."""
+    LockDates.objects.filter(connection=connection).update(read_at=None)
+
+
 def _locked(connection: Connection) -> LockDates:
     LockDates.objects.get_or_create(connection=connection, defaults={"changed_at": timezone.now()})
     return LockDates.objects.select_for_update().get(connection=connection)

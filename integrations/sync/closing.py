@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models import Q
 from django.utils import timezone
 from msgspec.structs import replace
 
@@ -39,6 +40,7 @@ from tenants.scope import current_tenant_id
 
 HELD, REFUSED, MOVED, MOVED_THERE = "closed_period", "closed", "day_moved", "day_moved_there"
 PAGE = 500
+FRESH = timedelta(minutes=5)  # lock dates that were read earlier are asked for anew before a plan is applied
 
 
 class PeriodRule(TenantOwned):
@@ -153,25 +155,25 @@ def look(run: Run, *, since: datetime) -> None:
         lock_dates.freshen(run.flow.target, since=since, before=run.leased_until)
 
 
-def take_back(run: Run) -> int:
-    """Let what was planned be decided again where its period was closed since; gives how many. Raises LeaseLost."""
+def take_back(run: Run) -> None:
+    """Let be decided again what was planned, or refused, before its period turned out to be closed. Raises LeaseLost."""
     name = _day_field(run.flow)
     if name is None:
-        return 0
+        return
     with transaction.atomic():
         run.hold()
         changed_at = lock_dates.changed_at(run.flow.target)
         if changed_at is None:
-            return 0
-        planned = Item.objects.filter(run=run, state=Item.State.PLANNED, decided_at__lt=changed_at)
+            return
+        planned = Q(state=Item.State.PLANNED) | Q(state=Item.State.HELD, reason="refused")
+        items = Item.objects.filter(planned, run=run, decided_at__lt=changed_at)
         locks = lock_dates.known(run.flow.target)
-        found = 0
-        while page := list(planned.order_by("pk")[found : found + PAGE]):
+        passed = 0
+        while page := list(items.order_by("pk")[passed : passed + PAGE]):
             shut = _now_shut(run.flow, name, page, locks)
-            words = "the period was closed after this was planned; it is decided again"
-            planned.filter(pk__in=shut).update(state=Item.State.WAITING, reason=REFUSED, words=words)
-            found += len(page) - len(shut)
-        return found
+            words = "its period was closed after this was planned; it is decided again"
+            Item.objects.filter(pk__in=shut).update(state=Item.State.WAITING, reason=REFUSED, words=words)
+            passed += len(page) - len(shut)
 
 
 def _now_shut(flow: Flow, name: str, items: Collection[Item], locks: Collection[Lock]) -> list[UUID]:
@@ -302,14 +304,22 @@ def note(flow: Flow, done: Iterable[tuple[Item, Canonical | None]], at: datetime
     return found, settled
 
 
-def refused(flow: Flow, items: Iterable[Item]) -> None:
-    """The vendor refused these as closed: it is remembered and asked for anew. Inside a transaction."""
+def refused(flow: Flow, items: Iterable[tuple[Item, bool]]) -> None:
+    """What the vendor refused, and whether as closed: that is remembered, and the lock dates are asked for anew.
+
+    A refusal for another reason, or for one that its words do not tell, may come from a lock as well. Inside a transaction.
+    """
     name = _day_field(flow)
-    for item in items:
-        wanted = _plain(flow.mapping.kind_to, item.wanted) if item.wanted else {}
-        day = _day(wanted, name) if name else None
-        if day is not None:
-            lock_dates.learn(flow.target, flow.mapping.kind_to, day)
+    if name is None:
+        return
+    for item, closed in items:
+        if closed:
+            wanted = _plain(flow.mapping.kind_to, item.wanted) if item.wanted else {}
+            day = _day(wanted, name)
+            if day is not None:
+                lock_dates.learn(flow.target, flow.mapping.kind_to, day)
+        elif item.state == Item.State.HELD:
+            lock_dates.doubt(flow.target)
 
 
 def sentence(item: Item) -> str:
