@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.connections import callers, line
+from integrations.connections.knocks import listen
 from integrations.connections.models import Connection, Errand
 from integrations.connections.outstanding import digest_of
 from integrations.connections.site import environments, site_of
@@ -58,6 +59,7 @@ def save_connection(connection: Connection, *, secrets: Mapping[str, str] | None
     connection.save()
     if kind.driver == "polled":
         callers.caller_of(connection)
+    listen(connection)
     audit.record(
         "connection.saved",
         subject=connection,
@@ -152,6 +154,7 @@ def _remember(connection: Connection, company: Company, *, by: Any) -> None:
     if not isinstance(kind.auth, OAuth2Code) and connection.state == Connection.State.NEW:
         _connected(connection)
     connection.save(update_fields=("company", "settings", "state", "state_reason", "connected_at"))
+    listen(connection)
     audit.record("connection.tested", subject=connection, actor=by, data=connection.company)
 
 

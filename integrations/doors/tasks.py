@@ -10,6 +10,8 @@ import logging
 from django.db import transaction
 from django_q.tasks import async_task
 
+from integrations.connections import knocks as bells
+from integrations.records import knocks
 from integrations.sync import due, polled
 from integrations.sync.models import Run
 from integrations.sync.run import carry_out
@@ -34,15 +36,28 @@ def run_flow(tenant_id: str, run_id: str) -> None:
 
 
 def look() -> None:
-    """One look at what is due, over all tenants: begin flows, and hand out the slices whose time has come."""
+    """One look at what is due, over all tenants: begin flows, and hand out the slices and the bells whose time has come."""
     due.start_due_flows()
     for tenant, run in due.take_due_runs():
         enqueue(tenant_id=str(tenant), run_id=str(run))
+    for tenant, bell in bells.take_due():
+        async_task("integrations.doors.tasks.answer_knocks", str(tenant), str(bell), task_name=f"bell {bell}")
 
 
 def enqueue(*, tenant_id: str, run_id: str) -> None:
     """Hand a run's next slice to the workers."""
     async_task("integrations.doors.tasks.run_flow", tenant_id, run_id, task_name=f"run {run_id}"[:100])
+
+
+def answer_knocks(tenant_id: str, bell_id: str) -> None:
+    """One slice of looking at what a vendor has told of."""
+    with tenant_scope(tenant_id):
+        knocks.answer(bell_id, until=slice_end())
+
+
+def forget_knocks() -> None:
+    """Delete, over all tenants, what vendors told long ago."""
+    bells.forget_old()
 
 
 def seal_audits() -> None:
