@@ -291,8 +291,8 @@ CONNECTOR = Connector(
         "Reads and writes customers, vendors, products, accounts, analytic accounts, currency rates, invoices, credit notes, "
         "bills, payments, refunds, journal entries, purchase and sales orders; reads taxes, payment terms and journals.",
         "Odoo 14 to 18.",
-        "Makes documents as drafts, compares their figures with the source's, posts them, and tells where a locked period "
-        "moved the date.",
+        "Makes documents as drafts, compares their figures with the source's, and posts them; reads the lock dates, and where "
+        "Odoo moves a day because of one, both days are told.",
         "Applies payments to one or several documents, and leaves those on account that are for none.",
         "Sends up to 50 records in one call, and finds its own again after a lost answer by external ids.",
         "Sees archived records; deletions by comparing what is listed.",

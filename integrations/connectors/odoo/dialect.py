@@ -6,11 +6,13 @@ or met twice however many share the second of their `write_date`. What is edited
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
 from integrations.wire.errors import ContractBroken, Forbidden, Missing, Refused, TryLater
+from integrations.wire.locks import Lock
 from integrations.wire.message import Answer, Pending, Request
 from integrations.wire.site import Site
 from integrations.wire.statuses import answered_at
@@ -22,7 +24,7 @@ from .faults import UNKNOWN, another_version, check_loaded, posted_already, refu
 from .loading import Sheet, in_words_of, table
 from .payments import application, is_for_several, next_application
 from .quirks import MODULE, mark_of, moment_text
-from .reversal import reversal_in, reverses
+from .reversal import BY_REVERSING, reversal_in, reverses
 from .rpc import call, company_id
 from .steps import (
     MOVES,
@@ -38,6 +40,13 @@ from .steps import (
 
 _MOST_LINES = 1000
 """Lines in one load: measured, Odoo makes about a hundred a second, and a call is stopped after two minutes."""
+
+_BINDS: Mapping[str, dict[str, Any]] = {
+    "tax_lock_date": {"taxed": True},
+    "sale_lock_date": {"kinds": frozenset(("invoice", "credit_note"))},
+    "purchase_lock_date": {"kinds": frozenset(("bill", "vendor_credit"))},
+}
+"""What a lock date binds, where that is not everything."""
 
 _NEVER = 0
 """An id that no record has."""
@@ -202,7 +211,8 @@ class OdooDialect(Dialect):
         """The company, by a field that only servers of this version have: another one refuses to tell it."""
         version = versions.of(site)
         country = "country_code" if version >= versions.FIRST_THAT_COMPUTES else "country_id"
-        fields = ["name", "currency_id", country, *versions.SIGNS.get(version, ())]
+        told = ["name", "currency_id", country, *versions.SIGNS.get(version, ()), *versions.locks_of(site)]
+        fields = list(dict.fromkeys(told))
         return call(site, "res.company", "search_read", [[["id", "=", company_id(site)]]], fields=fields)
 
     def company(self, answer: Answer, site: Site) -> Company:
@@ -225,6 +235,24 @@ class OdooDialect(Dialect):
             country=row.get("country_code") or None,
             environment=site.environment,
         )
+
+    def locks(self, answer: Answer, site: Site) -> Sequence[Lock] | None:
+        row = next(iter(nested.rows_of(answer)), {})
+        days = {name: row.get(name) for name in versions.locks_of(site)}
+        return [
+            Lock(name=name.replace("_", " "), until=date.fromisoformat(day), **_BINDS.get(name, {}))
+            for name, day in days.items()
+            if day
+        ]
+
+    def day_field(self, stream: Stream) -> str | None:
+        """A bill counts on its day in the ledger, which is sent beside its own."""
+        return "posted_on" if stream.kind == "bill" else super().day_field(stream)
+
+    def voids_in_place(self, stream: Stream, site: Site) -> bool:
+        """The opposite of a bill is dated on the bill's own day, that of any other document on the day of posting."""
+        is_reversed = site.settings.get("void_by") == BY_REVERSING and stream.facts["steps"] is MOVES
+        return not is_reversed or stream.kind == "bill"
 
     def link(self, stream: Stream, external_id: str, site: Site) -> str | None:
         if not site.addresses.app or not external_id.isdigit():

@@ -1,7 +1,7 @@
 """The calls by which something is done in Odoo: each is a transaction of its own, and each may be lost.
 
-    create     load as a draft, with external ids → read, compare figures → post → read, compare the day
-    update     (posted: reset to draft) → write → read, compare figures → post → read, compare the day
+    create     load as a draft, with external ids → read, compare figures → post → read
+    update     (posted: reset to draft) → write → read, compare figures → post → read
     void       (posted: reset to draft) → cancel → read; or load the opposite → post that → read
     payments   load as a draft → post → read → apply to what it pays → read
     lists      load → read
@@ -12,11 +12,9 @@ How far a document came is told by two rows: `write.raw`, as it stood before thi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from integrations.canonical import Bill, JournalEntry, Record
 from integrations.canonical.documents import Document
 from integrations.wire.connector import Done, Failed, Outcome, Write
 from integrations.wire.errors import Duplicate, Refused
@@ -165,27 +163,7 @@ def _after_posting(write: Write, row: Row) -> Refused | None:
             explanation="Odoo left this document as a draft.",
             advice="Look at the draft in Odoo and post it, or correct what keeps it from being posted.",
         )
-    meant, booked = _day(write.record), row.get("date")
-    if meant is None or not booked or booked == meant.isoformat() or not _moves_day(write):
-        return None
-    return Refused(
-        code="date",
-        explanation=f"The document is posted, but Odoo booked it on {booked} instead of {meant}: that period is locked.",
-        advice="Leave it so and release the record, or have the lock date moved in Odoo and correct the document there.",
-    )
-
-
-def _moves_day(write: Write) -> bool:
-    return write.operation == "create" or bool(write.only & {"issued_on", "posted_on"})
-
-
-def _day(record: Record | None) -> date | None:
-    """The day on which a document shall stand in the ledger."""
-    if isinstance(record, JournalEntry):
-        return record.posted_on
-    if isinstance(record, Bill):
-        return record.posted_on or record.issued_on
-    return getattr(record, "issued_on", None)
+    return None
 
 
 # --- was it done? ----------------------------------------------------------------------------------------------------

@@ -33,6 +33,17 @@ SIGNS: Mapping[int, tuple[str, ...]] = {
 }
 """Fields of a company by which a version is known: another one refuses to tell them."""
 
+LOCKS: Mapping[int, tuple[str, ...]] = {
+    OLDEST: ("fiscalyear_lock_date", "tax_lock_date"),
+    18: ("fiscalyear_lock_date", "tax_lock_date", "sale_lock_date", "purchase_lock_date", "hard_lock_date"),
+}
+"""Fields of a company that say up to when its books are closed, from each version on."""
+
+
+def locks_of(site: Site) -> tuple[str, ...]:
+    """The lock dates that the server's version has."""
+    return LOCKS[max(first for first in LOCKS if first <= of(site))]
+
 
 def of(site: Site) -> int:
     """The major version of the server, as the connection says."""
