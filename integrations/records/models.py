@@ -154,21 +154,21 @@ class Issue(TenantOwned):
     opened_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+    # Those who look after the flows are told by mail, once.
+    alert = models.BooleanField(default=False)
+    told_at = models.DateTimeField(null=True)
 
     class Meta(TenantOwned.Meta):
         constraints = (
             models.UniqueConstraint(fields=("tenant", "about"), condition=Q(state="open"), name="one_open_issue"),
-    # Those who look after the flows are told by mail, once.
-    alert = models.BooleanField(default=False)
-    told_at = models.DateTimeField(null=True)
         )
-        ordering = ("-seen_at",)
-
-    def __str__(self) -> str:
-        return self.words[:120]
         # For the look over all tenants at what nobody was told of.
         indexes = (
             models.Index(
                 fields=("opened_at",), condition=Q(alert=True, told_at=None, state="open"), name="issue_to_tell"
             ),
         )
+        ordering = ("-seen_at",)
+
+    def __str__(self) -> str:
+        return self.words[:120]
