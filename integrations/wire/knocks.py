@@ -105,7 +105,7 @@ class Signed:
         parts = {"body": message.body, "time": moment.encode()}
         signed = b"".join(parts.get(part, part.encode()) for part in self.signs)
         wanted = [hmac.digest(key.encode(), signed, self.algorithm) for key in keys if key]
-        return any([hmac.compare_digest(each, ours) for each in map(self._decoded, shown) for ours in wanted])
+        return any(hmac.compare_digest(each, ours) for each in map(self._decoded, shown) for ours in wanted)
 
     def _decoded(self, shown: str) -> bytes:
         try:
