@@ -161,7 +161,7 @@ def _exchange(
             outstanding.keep(connection, request, answer.then, asked_at=asked_at)
         elif standing is not None:
             outstanding.forget(connection, request)
-    if isinstance(answer, Answer) or kind.driver == "http":
+    if _is_heard(answer) if isinstance(answer, Answer) else kind.driver == "http":
         _note_heard(connection)
     return answer
 
@@ -205,6 +205,11 @@ class _Files:
     def send(self, request: Request, *, site: Site, deadline: float | None = None) -> Answer:
         ends = None if deadline is None else time.monotonic() + deadline
         return files.send(request, at=self.at, spool=self.spool, deadline=ends)
+
+
+def _is_heard(answer: Answer) -> bool:
+    """Whether this answers: not that somebody must not ask, asks too much, or is not to be answered now."""
+    return answer.status not in (401, 403, TOO_MANY) and answer.status < THEIR_FAULT
 
 
 def _note_heard(connection: Connection) -> None:

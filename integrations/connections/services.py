@@ -136,8 +136,8 @@ def pause(connection: Connection, *, by: Any) -> None:
 @transaction.atomic
 def resume(connection: Connection, *, by: Any) -> None:
     """Let a paused connection go on."""
-    connection.state, connection.state_reason = Connection.State.CONNECTED, ""
-    connection.save(update_fields=("state", "state_reason"))
+    _connected(connection)  # from now on an answer may be expected again
+    connection.save(update_fields=("state", "state_reason", "connected_at"))
     audit.record("connection.resumed", subject=connection, actor=by)
 
 

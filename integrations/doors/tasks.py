@@ -6,13 +6,15 @@ What is true about a run stands in its row: a task that is lost, repeated or lat
 from __future__ import annotations
 
 import logging
+from uuid import UUID
 
 from django.db import transaction
 from django_q.tasks import async_task
 
 from integrations.connections import knocks as bells
+from integrations.doors import alerts
 from integrations.records import knocks
-from integrations.sync import due, polled
+from integrations.sync import due, polled, silence
 from integrations.sync.models import Run
 from integrations.sync.run import carry_out
 from integrations.sync.stages import Later
@@ -70,6 +72,31 @@ def seal_audit(tenant_id: str) -> None:
     """Seal what was appended to a tenant's audit trail."""
     with tenant_scope(tenant_id):
         seals.seal_all()
+
+
+def watch_all() -> None:
+    """One look at all who have flows on a schedule: whether a connection of theirs has fallen silent is for workers to say."""
+    for tenant in silence.tenants_with_schedules():
+        async_task("integrations.doors.tasks.watch", str(tenant), task_name=f"watch {tenant}")
+
+
+def watch(tenant_id: str) -> None:
+    """Find out which of a tenant's connections have fallen silent."""
+    silence.watch(UUID(tenant_id))
+
+
+def alert_all() -> None:
+    """One look at whom there is something to tell, over all tenants: each one's people are told by a worker."""
+    for tenant in alerts.tenants_to_tell():
+        async_task("integrations.doors.tasks.alert", str(tenant), task_name=f"alert {tenant}")
+
+
+def alert(tenant_id: str) -> None:
+    """Tell a tenant's people what they could not see without looking."""
+    try:
+        alerts.tell(UUID(tenant_id))
+    except OSError as error:  # the next look tries again
+        log.warning("the mail server did not take what the people of tenant %s are to be told: %s", tenant_id, error)
 
 
 def miss_callers() -> None:

@@ -13,7 +13,7 @@ from integrations.records import issues
 from integrations.records.models import Issue
 from integrations.sync.models import Flow, Run
 from integrations.sync.schedule import tenant_zone
-from integrations.sync.usual import LONGEST_EPISODE, LOOK_BACK, WEEKS, Judgement, Verdict, judge
+from integrations.sync.usual import LONGEST_EPISODE, LOOK_BACK, Judgement, Verdict, judge
 from tenants.owned import TenantForeignKey, TenantOwned
 
 MISSING = "volume_missing"
@@ -47,6 +47,8 @@ def note(run: Run, *, now: datetime | None = None) -> str:
     zone = tenant_zone()
     local = now.astimezone(zone)
     _count(flow, up_to=run.position, local=local)
+    if flow.schedule == Flow.Schedule.BY_HAND:
+        return ""  # nobody can say when something is to be expected
     judgement = judge(past(flow, today=local.date()), today=local.date(), through=_through(flow, local, zone))
     about = issues.about(MISSING, flow.pk)
     if judgement.verdict in NOTHING:
@@ -69,12 +71,11 @@ def in_words(judgement: Judgement) -> str:
     if judgement.verdict in NOTHING:
         return ""
     latest = judgement.days[0]
-    by_then = "" if latest.day != judgement.since else f" of {latest.day:%A}s"
-    weeks = ", ".join(str(each) for each in latest.before[:WEEKS])
-    if len(judgement.days) == 1:
+    weeks = ", ".join(str(each) for each in latest.before)
+    if judgement.verdict == Verdict.SHORT:
         return (
-            f"Less came than usual: {latest.came} on {latest.day:%A, %-d %B}, where {latest.usual:g} by then is usual"
-            f"{by_then} (the weeks before: {weeks}). It may be a holiday; if it goes on, it is told as an issue."
+            f"Less came than usual since {judgement.since:%A, %-d %B}: {judgement.came}, where {judgement.usual:g} are usual "
+            f"by this time of a {latest.day:%A} (the weeks before: {weeks}). It may be a holiday: if it goes on, people are told."
         )
     return (
         f"Less came than usual since {judgement.since:%A, %-d %B}: {judgement.came} on {len(judgement.days)} days, where "

@@ -339,4 +339,5 @@ def _issue(code: str, connection: Connection, *, words: str, explanation: str, a
         words=words,
         explanation=explanation,
         advice=advice,
+        alert=code == NOBODY_CAME,
     )

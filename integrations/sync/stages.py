@@ -6,17 +6,16 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Count
 from django.utils import timezone
 
-from integrations.crosswalk.models import Link
 from integrations.records import issues
+from integrations.records.absence import Vanished
 from integrations.records.keep import Kept
 from integrations.records.models import Issue
-from integrations.sync import calls, unsettled
-from integrations.sync.brakes import unusual
+from integrations.sync import approval, arrivals, calls, unsettled
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.reconcile import Totals
@@ -28,6 +27,8 @@ FORBIDDEN = "forbidden"  # the code of an issue about books that are not ready
 TURN = 2  # seconds until a run that waits for another looks again
 # A run that was handed out twice begins no sooner than it is due, but for what clocks of several machines differ.
 EARLY = timedelta(seconds=5)
+# What a run counts of the records about which it decided.
+DECIDED = (*Item.Operation.values, Item.State.SKIPPED, Item.State.WAITING, Item.State.HELD)
 FIRST_WAIT, LONGEST_WAIT = 2, 600  # seconds between tries while a vendor cannot answer
 
 
@@ -237,7 +238,7 @@ def finish(run: Run, totals: Totals) -> Done:
             state=Issue.State.OPEN, connection=run.flow.source_id, object=run.flow.source_object, code="unreadable"
         ).count()
         run.totals, run.finished_at = totals.as_json(), timezone.now()
-        run.colour, words = _verdict(totals, held=held, unreadable=unreadable)
+        run.colour, words = _verdict(run, totals, held=held, unreadable=unreadable, missing=arrivals.note(run))
         _leave(run, Run.State.DONE, words=words)
         issues.solve([issues.about("brake", run.flow_id), issues.about("flow", run.flow_id)])
         issues.solve_met(FORBIDDEN, flow=run.flow)
@@ -247,12 +248,20 @@ def finish(run: Run, totals: Totals) -> Done:
     return Done(run.colour)
 
 
-def _verdict(totals: Totals, *, held: int, unreadable: int) -> tuple[str, str]:
+def _verdict(run: Run, totals: Totals, *, held: int, unreadable: int, missing: str) -> tuple[str, str]:
+    """The colour, and in words what happened: also that there was nothing to do, which is not the same as nothing coming."""
     if not totals.agree:
         return Run.Colour.RED, f"{totals.differing} records do not tie out; they are listed with the totals."
     if held or unreadable:
-        return Run.Colour.AMBER, f"{held} records are held or wait, {unreadable} could not be read."
-    return Run.Colour.GREEN, ""
+        waiting = f"{held} records are held or wait, {unreadable} could not be read."
+        return Run.Colour.AMBER, f"{waiting} {missing}".strip()
+    if missing:
+        return Run.Colour.AMBER, missing
+    if run.counts.get("applied"):
+        return Run.Colour.GREEN, ""
+    looked_at = sum(run.counts.get(name, 0) for name in DECIDED)
+    found = f"of {looked_at} changed records none asks for anything" if looked_at else "nothing had changed there"
+    return Run.Colour.GREEN, f"Nothing to do: {run.flow.source} was asked, and {found}."
 
 
 def _leave(run: Run, state: str, *, words: str = "") -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from itertools import dropwhile
 from math import sqrt
 from statistics import median
 
@@ -21,6 +22,7 @@ LEAST_WEEKS = 4  # before that nothing is said
 LOOK_BACK = timedelta(weeks=12)  # how far the past is of any use
 LEAST_A_DAY = 3  # less than this is no volume that could be missed
 HARDLY = 4  # a day is silent if at most a quarter of the usual came
+SELDOM = 4  # where a quarter of the weeks before were silent, every second week for instance, another one is no news
 SIGMAS = 3  # by how many spreads what is missing has to stand out
 TO_SIGMA = 1.4826  # from the median distance to the standard deviation, for what is spread evenly
 LONGEST_EPISODE = timedelta(days=35)
@@ -37,32 +39,36 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """What came on one day up to an hour, and what had come by then on the same weekdays before."""
+    """What came on one day up to an hour, and what had come by then on the same weekdays before, the latest first."""
 
     day: date
     came: int
     before: Sequence[int]
-
-    @property
-    def usual(self) -> float:
-        """The median of the weeks before."""
-        return median(self.before)
+    # The median of the weeks before.
+    usual: float
 
     @property
     def spread(self) -> float:
         """How far from the usual such days lie, one with another: at least what chance alone does."""
-        usual = self.usual
-        return max(TO_SIGMA * median(abs(each - usual) for each in self.before), sqrt(usual))
+        return max(TO_SIGMA * median(abs(each - self.usual) for each in self.before), sqrt(self.usual))
 
     @property
     def is_expected(self) -> bool:
-        """Whether so much is usual that it can be missed."""
-        return self.usual >= LEAST_A_DAY
+        """Whether so much is usual that it can be missed, and such days are not silent now and then."""
+        return self.usual >= LEAST_A_DAY and self._was_silent_and_came_back * SELDOM < len(self.before)
 
     @property
     def is_silent(self) -> bool:
         """Whether hardly anything of the usual came."""
-        return self.came * HARDLY <= self.usual
+        return self._is_hardly_any(self.came)
+
+    @property
+    def _was_silent_and_came_back(self) -> int:
+        """How many of the weeks before were silent, without those of a silence that still lasts."""
+        return sum(map(self._is_hardly_any, dropwhile(self._is_hardly_any, self.before)))
+
+    def _is_hardly_any(self, came: int) -> bool:
+        return came * HARDLY <= self.usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ def _expected(past: Mapping[date, Hours], *, today: date, through: int) -> Itera
         if day in past and hour >= 0:
             before = list(_same_weekdays(past, day, hour))
             if len(before) >= LEAST_WEEKS:
-                found = Day(day=day, came=sum(past[day][: hour + 1]), before=before)
+                found = Day(day=day, came=sum(past[day][: hour + 1]), before=before, usual=median(before))
                 if found.is_expected:
                     yield found
         day -= timedelta(days=1)

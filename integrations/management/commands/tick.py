@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from integrations.doors.tasks import look, miss_callers, seal_audits
+from integrations.doors.tasks import alert_all, look, miss_callers, seal_audits, watch_all
 from plumbing import health, signs
 from tenants.audit import partitions
 
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 AFTER_TROUBLE = 10.0  # seconds
 LOOK_AROUND_EVERY = 60.0
+WATCH_EVERY = 600.0
 TIDY_EVERY = 3600.0
 
 
@@ -34,7 +35,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *told: stop.set())
-        around_at = tidy_at = 0.0
+        around_at = watch_at = tidy_at = 0.0
         while not stop.is_set():
             close_old_connections()
             pause = every
@@ -44,7 +45,11 @@ class Command(BaseCommand):
                 if time.monotonic() >= around_at:
                     seal_audits()
                     miss_callers()
+                    alert_all()
                     around_at = time.monotonic() + LOOK_AROUND_EVERY
+                if time.monotonic() >= watch_at:
+                    watch_all()
+                    watch_at = time.monotonic() + WATCH_EVERY
                 if time.monotonic() >= tidy_at:
                     signs.forget_the_long_gone()
                     partitions.make_months()
