@@ -6,16 +6,17 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
+from django.db.models import Count
 from django.utils import timezone
 
+from integrations.crosswalk.models import Link
 from integrations.records import issues
-from integrations.records.absence import Vanished
 from integrations.records.keep import Kept
 from integrations.records.models import Issue
-from integrations.sync import approval, arrivals, calls, unsettled
+from integrations.sync import arrivals, calls, unsettled
+from integrations.sync.brakes import unusual
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.reconcile import Totals
