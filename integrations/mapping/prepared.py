@@ -40,10 +40,11 @@ class Prepared:
         return self.translator.translate(record, tables=self.tables, refer=refer, context=self.context)
 
 
-def prepare(mapping: MappingRow, *, context: Mapping[str, Any]) -> Prepared:
-    """The mapping as its edition says. Raises BadRules where a person broke it."""
-    translator, tables = _edition(mapping.pk, mapping.edition)
-    return Prepared(mapping.edition, translator, tables, context)
+def prepare(mapping: MappingRow, *, context: Mapping[str, Any], edition: int | None = None) -> Prepared:
+    """The mapping as an edition says, today's unless another one is named. Raises BadRules where a person broke it."""
+    edition = mapping.edition if edition is None else edition
+    translator, tables = _edition(mapping.pk, edition)
+    return Prepared(edition, translator, tables, context)
 
 
 @lru_cache(maxsize=512)

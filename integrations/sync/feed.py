@@ -34,7 +34,7 @@ def left_over(run: Run) -> Sequence[Record]:
         changed = Item.objects.filter(flow=run.flow_id, again=True).exclude(state=Item.State.APPLYING)
         ids = [*waiting.order_by("pk").values_list("record_id", flat=True)[:PAGE]]
         ids += changed.order_by("pk").values_list("record_id", flat=True)[:PAGE]
-        return _read(Record.objects.filter(pk__in=ids))
+        return read(Record.objects.filter(pk__in=ids))
 
 
 def overtaken(run: Run) -> Sequence[Record]:
@@ -42,7 +42,7 @@ def overtaken(run: Run) -> Sequence[Record]:
     with transaction.atomic():
         late = Item.objects.filter(run=run, state=Item.State.WAITING, reason__in=("stale", "overtaken", "closed"))
         ids = list(late.order_by("pk").values_list("record_id", flat=True)[:PAGE])
-        return _read(Record.objects.filter(pk__in=ids))
+        return read(Record.objects.filter(pk__in=ids))
 
 
 def changes(run: Run) -> tuple[Sequence[Record], int]:
@@ -51,11 +51,11 @@ def changes(run: Run) -> tuple[Sequence[Record], int]:
         rows = Record.objects.filter(
             connection=run.flow.source_id, object=run.flow.source_object, feed_no__gt=run.position
         )
-        page = _read(rows, at_most=PAGE)
+        page = read(rows, at_most=PAGE)
     return page, page[-1].feed_no if page else run.position
 
 
-def _read(rows: QuerySet[Record], *, at_most: int | None = None) -> list[Record]:
+def read(rows: QuerySet[Record], *, at_most: int | None = None) -> list[Record]:
     """The records in the order of the feed, without what came from the system itself: what we read in it is all that counts."""
     unused = ("raw", "place", "version", *(f"by_{word}" for word in (*WORDS, *FIGURES)))
     return list(rows.defer(*unused).order_by("feed_no")[:at_most])

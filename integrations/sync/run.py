@@ -25,6 +25,7 @@ from integrations.sync import (
     plan,
     publish,
     reconcile,
+    replay,
     settle,
     stages,
     unsettled,
@@ -83,6 +84,9 @@ def plan_changes(run: Run, until: datetime) -> None:
     """Decide what is to be done about everything that waited and everything that changed, a page at a time."""
     stages.enter(run, "planning")
     renew(run.flow.mapping)
+    if run.replay:
+        plan_once_more(run, until)
+        return
     while not run.preview and (records := feed.left_over(run)):
         check_time(until)
         plan.propose(run, records)
@@ -92,6 +96,17 @@ def plan_changes(run: Run, until: datetime) -> None:
         if not records:
             return
         plan.propose(run, records, position=position)
+
+
+def plan_once_more(run: Run, until: datetime) -> None:
+    """Decide what a person named once more, a page at a time, with the mapping of today or of then."""
+    while True:
+        check_time(until)
+        editions, position = replay.page(run)
+        if not editions:
+            return
+        for number, (edition, records) in enumerate(editions.items(), start=1):
+            plan.propose(run, records, edition=edition, position=position if number == len(editions) else None)
 
 
 def apply(run: Run, until: datetime) -> None:

@@ -29,15 +29,20 @@ class AlreadyRunning(Exception):
         self.run = run
 
 
-def start_run(flow: Flow, *, by: str, full: bool = False, preview: bool = False) -> Run:
+def start_run(
+    flow: Flow, *, by: str, full: bool = False, preview: bool = False, replay: dict[str, Any] | None = None
+) -> Run:
     """Begin a run of the flow, to be carried out by whoever takes it up. Raises AlreadyRunning.
 
-    `full` plans everything the source holds, not only what changed; a `preview` plans and sends nothing.
+    `full` plans everything the source holds, not only what changed; a `preview` plans and sends nothing; what a
+    `replay` names is decided once more, and nothing else.
     """
     while True:
         try:
             with transaction.atomic():
-                return Run.objects.create(flow=flow, started_by=by, full=full, preview=preview, wake_at=timezone.now())
+                return Run.objects.create(
+                    flow=flow, started_by=by, full=full, preview=preview, replay=replay or {}, wake_at=timezone.now()
+                )
         except IntegrityError:
             with transaction.atomic():
                 under_way = Run.objects.filter(flow=flow, state__in=Run.OPEN).select_related("flow").first()

@@ -68,7 +68,7 @@ def begin(run: Run) -> Later | None:
             return Later(run.wake_at, run.words)
         if run.started_at is None:
             run.started_at = timezone.now()
-            run.position = 0 if run.full else run.flow.position
+            run.position = 0 if run.full or run.replay else run.flow.position
             audit.record("run.started", subject=run, data={"flow": str(run.flow_id), "by": run.started_by})
         if run.woken_at is not None:
             unsettled.look_at_once(run)
