@@ -7,21 +7,16 @@ same time. A round ends when every run has ended; then the vendor's ledger is co
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import signal
-import subprocess
-import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from queue import Empty, Queue
 from typing import Any
 from uuid import UUID
 
@@ -39,13 +34,16 @@ from integrations.sync.services import start_run
 from integrations.sync.setup import set_up
 from tenants.scope import tenant_scope
 from tests.chaos import points
+from tests.chaos.nursery import PATIENCE, Nursery
 from tests.chaos.vendors import Vendor
+from tests.chaos.without import GUARDS
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 STANDS_STILL = 0.3  # seconds in which a worker that was told to stop has stopped
 VENDOR_SLOW = 0.6  # seconds for which the vendor is at a call, where that is to be seen
-PATIENCE = 60.0  # seconds for one worker's life
-LAPSED = 7.0  # seconds after which a lease of the campaign has lapsed by itself
+DELAY = 1.3  # seconds: less than the vendor's longest, more than an impatient worker waits
+LAPSED = 4.5  # seconds after which a lease of the campaign has lapsed by itself
+HEIR = 4.0  # seconds for which another goes on alone, before the stopped worker comes back
 MOST_STARTS = 400  # workers for one round: a campaign that does not end has found something, too
 
 Line = tuple[str, int, Decimal]
@@ -69,57 +67,25 @@ class Tally:
         return not (self.lost or self.doubled or self.different or self.unknown or self.not_green)
 
 
-class Nursery:
-    """The process that forks workers, and what they say."""
-
-    def __init__(self, name: str, place: Mapping[str, Any]) -> None:
-        command = [sys.executable, "-m", "tests.chaos.nursery", name, json.dumps(place)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        self.said: dict[int, Queue[dict[str, Any]]] = {}
-        self.number = 0
-        assert self.process.stdout is not None
-        self.process.stdout.readline()  # ready
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def start(self, **order: Any) -> tuple[int, int]:
-        """A worker with this order: its number, and its process."""
-        self.number += 1
-        number, heard = self.number, self.said.setdefault(self.number, Queue())
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"number": number, **order}) + "\n")
-        self.process.stdin.flush()
-        return number, heard.get(timeout=PATIENCE)["pid"]
-
-    def hears(self, number: int, within: float = PATIENCE) -> dict[str, Any] | None:
-        """What that worker says next, or None where it says nothing for so long."""
-        try:
-            return self.said[number].get(timeout=within)
-        except Empty:
-            return None
-
-    def close(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def _listen(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            told = json.loads(line)
-            self.said[told["order"]].put(told)
-
-
 class Lane:
     """One company, one vendor, and whoever troubles both."""
 
     def __init__(
-        self, tenant: UUID, vendor: Vendor, folder: Path, nursery: Nursery, *, seed: int, without: str, admin: Any
+        self,
+        tenant: UUID,
+        name: str,
+        vendor: Vendor,
+        folder: Path,
+        nursery: Nursery,
+        admin: psycopg.Connection[Any],
+        *,
+        seed: int,
+        without: str,
     ) -> None:
-        self.tenant, self.vendor, self.nursery, self.without, self.admin = tenant, vendor, nursery, without, admin
+        self.tenant, self.name, self.vendor, self.nursery, self.admin = tenant, name, vendor, nursery, admin
+        self.without = without
         self.file = folder / "sales.csv"
-        self.chance = random.Random(f"{seed}/{vendor.slug}")
+        self.chance = random.Random(f"{seed}/{name}")
         self.sold: dict[str, list[Line]] = {}
         self.tally = Tally()
 
@@ -206,11 +172,17 @@ class Lane:
         point, deed = self._draw() if troubled else ("", "")
         if deed:
             self._tell_vendor(point)
+        patience = 0.0
         if troubled and self.chance.random() < 0.1:
             self._trouble_answers()
-        order = {"tenant": str(self.tenant), "run": str(run.pk), "without": self.without}
-        number, pid = self.nursery.start(point=point, passage=self.chance.choice((1, 1, 2)), **order)
-        twice = self.nursery.start(point="", passage=0, **order) if troubled and self.chance.random() < 0.05 else None
+        elif not deed and troubled and self.chance.random() < 0.5:
+            patience = self._delay_answers()
+        order = {
+            "tenant": str(self.tenant), "run": str(run.pk), "sandbox": self.vendor.sandbox, "without": self.without,
+        }  # fmt: skip
+        passage = self.chance.randint(1, 40) if point == points.ANYWHERE else self.chance.choice((1, 1, 2))
+        number, pid = self.nursery.start(point=point, passage=passage, patience=patience, **order)
+        twice = self.nursery.start(**order) if troubled and self.chance.random() < 0.05 else None
         heard = self.nursery.hears(number)
         if heard is None:
             self.tally.not_green.append(f"a worker said nothing for {PATIENCE:.0f} s")
@@ -228,8 +200,11 @@ class Lane:
         """A point, those that were seldom drawn first, and what is done to whoever comes there."""
         if self.chance.random() < 0.15:
             return "", ""
+        if self.without and self.chance.random() < 0.5:
+            deed, point = GUARDS[self.without]
+            return point, deed
         least = sorted(points.POINTS, key=lambda point: (self.tally.kills[point], self.chance.random()))
-        deed = self.chance.choices(("kill", "stop", "cut"), weights=(80, 8, 12))[0]
+        deed = self.chance.choices(("kill", "stop", "cut"), weights=(78, 11, 11))[0]
         return self.chance.choice(least[:3]), deed
 
     def _tell_vendor(self, point: str) -> None:
@@ -245,6 +220,14 @@ class Lane:
         moment = "before" if what == 429 else "after"
         self.vendor.tell("misbehave", on="write", moment=moment, skip=self.chance.randint(0, 1), **order)
         self.tally.deeds[f"answer {what}"] += 1
+
+    def _delay_answers(self) -> float:
+        """The vendor's next write takes longer than the worker has patience for, which is told: before it acts, or after."""
+        moment = self.chance.choice(("before", "after"))
+        self.vendor.tell("behave")
+        self.vendor.tell("misbehave", what="slow", seconds=DELAY, on="write", moment=moment)
+        self.tally.deeds[f"answer too late, {moment} the write"] += 1
+        return DELAY * 0.6
 
     def _do(self, deed: str, point: str, number: int, pid: int, run: Run, order: Mapping[str, Any]) -> None:
         """The worker stands still at its point: kill it, cut its database connection, or let its lease lapse and go on."""
@@ -265,8 +248,8 @@ class Lane:
             )
         else:
             time.sleep(LAPSED)
-            heir, _ = self.nursery.start(point="", passage=0, **order)
-            self.nursery.hears(heir)
+            heir, _ = self.nursery.start(**order)
+            self.nursery.hears(heir, within=HEIR)  # what the stopped one has locked it gets only later
         os.kill(pid, signal.SIGCONT)
         self.nursery.hears(number)
         self._kill(pid)
@@ -332,18 +315,3 @@ class Lane:
         tally.doubled += len(booked)
         with transaction.atomic():
             tally.unknown = Intent.objects.filter(settled_at=None).count()
-
-
-@contextmanager
-def nursery(name: str, place: Mapping[str, Any]) -> Iterator[Nursery]:
-    """A nursery for the block."""
-    made = Nursery(name, place)
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-def administrator(login: Mapping[str, Any]) -> psycopg.Connection[Any]:
-    """A connection that may end others."""
-    return psycopg.connect(**login, autocommit=True)

@@ -1,91 +1,70 @@
-"""Workers by the hundred: a process that has everything loaded and forks one for each order that it reads.
-
-An order is a JSON line: {"tenant", "run", "point", "passage", "without"}. Each worker carries its run as far as it gets, as a task
-of the queue does, and says in lines of JSON: "born", "at" (it stands still at its point), "end" (with how it ended).
-"""
+"""The nursery as the campaign sees it: it gives orders to the process that forks workers, and hears what they say."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
+import subprocess
 import sys
-from datetime import timedelta
-from pathlib import Path
-from typing import Any
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from queue import Empty, Queue
+from typing import Any, Self
 
-import django
-
-django.setup()
-
-from django.conf import settings  # noqa: E402  # Django first
-from django.db import connections, transaction  # noqa: E402
-from django.utils import timezone  # noqa: E402
-
-from integrations.connections import line  # noqa: E402
-from integrations.connectors.registry import connectors  # noqa: E402
-from integrations.sync.models import Run  # noqa: E402
-from integrations.sync.run import carry_out  # noqa: E402
-from integrations.sync.stages import Done  # noqa: E402
-from plumbing.leases import Leased  # noqa: E402
-from tenants.scope import tenant_scope  # noqa: E402
-from tests import database  # noqa: E402
-from tests.chaos import without  # noqa: E402
-from tests.chaos.points import Watch  # noqa: E402
-
-SLICE = timedelta(seconds=60)
-LEASE = 6.0  # seconds: so that the campaign need not wait minutes until one has lapsed
-MARGIN = 1.0
+PATIENCE = 60.0  # seconds for one worker's life
 
 
-def main(name: str, place: str) -> None:
-    database.use(name)
-    for setting, value in json.loads(place).items():
-        setattr(settings, setting, Path(value) if setting in ("VAR", "FILES") else value)
-    shorten_leases()
-    connectors()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the dead
-    say("ready")
-    for order in sys.stdin:
-        if os.fork() == 0:
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            work(json.loads(order))
-            os._exit(0)
+class Nursery:
+    """The process that forks workers, and what they say."""
 
+    def __init__(self, name: str, place: Mapping[str, Any]) -> None:
+        command = [sys.executable, "-m", "tests.chaos.worker", name, json.dumps(place)]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        self.said: dict[int, Queue[dict[str, Any]]] = {}
+        self.number = 0
+        self._one_at_a_time = threading.Lock()
+        assert self.process.stdout is not None
+        self.process.stdout.readline()  # ready
+        threading.Thread(target=self._listen, daemon=True).start()
 
-def work(order: dict[str, Any]) -> None:
-    """One worker's life."""
-    say("born", order=order["number"])
-    # By this name the campaign finds its connections to the database.
-    connections.settings["default"]["OPTIONS"] = {"application_name": f"worker {os.getpid()}"}
-    Watch(order["point"], order["passage"], say=lambda words: say(words, order=order["number"])).begin()
-    ended = "broken"
-    try:
-        with tenant_scope(order["tenant"]):
-            if order["without"]:
-                without.give_up(order["without"])
-            with transaction.atomic():
-                Run.objects.filter(pk=order["run"]).update(wake_at=timezone.now())  # it is due
-                run = Run.objects.get(pk=order["run"])
-            outcome = carry_out(run, until=timezone.now() + SLICE)
-            ended = "done" if isinstance(outcome, Done) else "later"
-    except Exception as error:  # a worker that breaks is one more thing that the next has to cope with
-        ended = f"{type(error).__name__}: {error}"[:300]
-    say("end", order=order["number"], how=ended)
+    @classmethod
+    @contextmanager
+    def opened(cls, name: str, place: Mapping[str, Any]) -> Iterator[Self]:
+        """A nursery for the block, over this database."""
+        made = cls(name, place)
+        try:
+            yield made
+        finally:
+            made.close()
 
+    def start(self, **order: Any) -> tuple[int, int]:
+        """A worker with this order: its number, and its process."""
+        with self._one_at_a_time:
+            self.number += 1
+            number, heard = self.number, self.said.setdefault(self.number, Queue())
+            assert self.process.stdin is not None
+            self.process.stdin.write(json.dumps({"number": number, **order}) + "\n")
+            self.process.stdin.flush()
+        return number, heard.get(timeout=PATIENCE)["pid"]
 
-def shorten_leases() -> None:
-    """Everything as in the product, but quicker: leases, and the margin that a call keeps to the end of its lease."""
-    claim, renew = Leased.claim, Leased.renew
-    Leased.claim = lambda self, *, seconds: claim(self, seconds=min(seconds, LEASE))  # type: ignore[method-assign]
-    Leased.renew = lambda self, *, seconds: renew(self, seconds=min(seconds, LEASE))  # type: ignore[method-assign]
-    line.MARGIN = MARGIN
+    def hears(self, number: int, within: float = PATIENCE) -> dict[str, Any] | None:
+        """What that worker says next, or None where it says nothing for so long."""
+        try:
+            return self.said[number].get(timeout=within)
+        except Empty:
+            return None
 
+    def close(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
-def say(what: str, **more: Any) -> None:
-    """One line, in one piece: many workers write to the same pipe."""
-    os.write(1, (json.dumps({"pid": os.getpid(), "what": what, **more}) + "\n").encode())
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            told = json.loads(line)
+            self.said[told["order"]].put(told)

@@ -26,9 +26,11 @@ AFTER_THE_VENDOR = "after the vendor committed"
 ANSWERED = "answered, nothing kept yet"
 BEFORE_OUTCOME = "before the outcome commits"
 AFTER_OUTCOME = "after the outcome committed"
+ANYWHERE = "anywhere in a call or transaction"
 
 POINTS = (
     BEFORE_INTENTS, AFTER_INTENTS, ABOUT_TO_SEND, DURING_THE_CALL, AFTER_THE_VENDOR, ANSWERED, BEFORE_OUTCOME, AFTER_OUTCOME,
+    ANYWHERE,
 )  # fmt: skip
 
 
@@ -82,6 +84,8 @@ class Watch:
                 self.is_sending = True
             elif sql.startswith('UPDATE "integrations_call"') and "settled" in params:
                 self.wrote.add("outcome")
+            if connection.in_atomic_block:
+                self.reached(ANYWHERE)
             return execute(sql, params, many, context)
 
         connection.execute_wrappers.append(watched)

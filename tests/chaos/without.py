@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from django.db import transaction
 
 from integrations.connections import line
-from integrations.sync import calls, settle
+from integrations.sync import calls, compose, settle
 from integrations.sync.models import Call, CallIntent, Intent, Item
 from plumbing.leases import Leased
+from tests.chaos import points
 
-GUARDS = ("intent", "lookup", "lease")
+# Each guard, and where it is needed most: what is done there to workers at what point.
+GUARDS = {
+    "intent": ("kill", points.ANSWERED),
+    "lookup": ("kill", points.AFTER_THE_VENDOR),
+    "lease": ("stop", points.ABOUT_TO_SEND),
+}
 
 
 def give_up(guard: str) -> None:
@@ -21,7 +28,8 @@ def give_up(guard: str) -> None:
 
 @transaction.atomic
 def forget_what_was_meant() -> None:
-    """As if intents and calls were not committed before they go: whoever comes next knows nothing of them."""
+    """As if intents and calls were not committed before they go: whoever comes next knows neither them nor their keys."""
+    compose.key_of = lambda *meant: uuid4().hex
     unsettled = Intent.objects.filter(settled_at=None)
     Item.objects.filter(pk__in=unsettled.values("item")).update(state=Item.State.PLANNED)
     CallIntent.objects.filter(intent__in=unsettled).delete()
