@@ -17,6 +17,7 @@ from integrations.connections.models import Connection
 from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
 from integrations.records import absence, issues
+from integrations.records.absence import Limit
 from integrations.records.keep import Kept, keep
 from integrations.records.models import Sighting, Stream
 from integrations.wire.message import Pending
@@ -32,11 +33,12 @@ def freshen(
     until: datetime,
     full: bool = False,
     told: Callable[[Kept], None] = lambda kept: None,
+    limit: Limit = absence.USUAL,
 ) -> None:
     """Read the stream unless a sweep of it began at `since` or later; `full` reads everything, not only what changed.
 
-    `told` hears of each page that was kept. Raises NotNow when the slice is over or somebody else is reading, and
-    VendorError.
+    `told` hears of each page that was kept. Raises NotNow when the slice is over or somebody else is reading, Vanished
+    where more than `limit` are no longer listed, and VendorError.
     """
     stream = _stream(connection, object)
     if _is_fresh(stream, since=since, full=full):
@@ -46,9 +48,9 @@ def freshen(
     if not claimed:
         raise after(2, f"{connection} / {object} is being read by another worker")
     try:
-        _sweep(stream, connection, until=until, since=since, full=full, told=told)
+        _sweep(stream, connection, until=until, since=since, full=full, told=told, limit=limit)
         if not _is_fresh(stream, since=since, full=full):  # that one was begun before, by a run that did not end it
-            _sweep(stream, connection, until=until, since=since, full=full, told=told)
+            _sweep(stream, connection, until=until, since=since, full=full, told=told, limit=limit)
     finally:
         with transaction.atomic():
             stream.release()
@@ -62,24 +64,26 @@ def _sweep(
     until: datetime,
     full: bool,
     told: Callable[[Kept], None],
+    limit: Limit,
 ) -> None:
     facts = connector(connection.connector).stream(stream.object)
     with transaction.atomic():
         _begin(stream, facts_edition=facts.shape.edition, full=full, since=since)
     whole = stream.listed or _list(stream, connection, until=until, told=told)
-    if stream.sweep_full and facts.full_list:
-        absence.confirm(stream, connection, until=until, told=told)
+    if looks := absence.is_looked_for(stream, connection, facts):
+        absence.confirm(stream, connection, until=until, told=told, limit=limit)
     with transaction.atomic():
         stream.hold()
         if (stream.sweep_full or whole) and stream.sweep_started_at is not None:
             issues.solve_unmet("unreadable", connection=connection, object=stream.object, since=stream.sweep_started_at)
-        _end(stream)
+        _end(stream, looked=looks)
 
 
 def _list(stream: Stream, connection: Connection, *, until: datetime, told: Callable[[Kept], None]) -> bool:
     """Keep page after page to the last; gives whether they told everything although less may have been asked for."""
     kind, site = connector(connection.connector), site_of(connection)
     facts = kind.stream(stream.object)
+    looks = absence.is_looked_for(stream, connection, facts)
     while True:
         check_time(until)
         cursor = Cursor(mark=None if stream.sweep_full else stream.mark or None, page=stream.page or None)
@@ -93,7 +97,7 @@ def _list(stream: Stream, connection: Connection, *, until: datetime, told: Call
         with transaction.atomic():
             stream.renew(seconds=LEASE)
             kept = keep(stream, page, facts=facts, read_at=answer.asked_at or asked_at)
-            _turn(stream, page, then_confirm=stream.sweep_full and facts.full_list)
+            _turn(stream, page, then_confirm=looks)
         told(kept)
         if page.next is None:
             return page.whole
@@ -121,7 +125,7 @@ def _turn(stream: Stream, page: Page, *, then_confirm: bool) -> None:
         _save(stream)
 
 
-def _end(stream: Stream) -> None:
+def _end(stream: Stream, *, looked: bool) -> None:
     """The sweep is complete: from now on only what changed since it began is asked for."""
     stream.mark = stream.next_mark or stream.mark
     stream.page, stream.next_mark, stream.listed = "", "", False
@@ -131,6 +135,12 @@ def _end(stream: Stream) -> None:
         # Whatever earlier sweeps saw, this one has met again.
         earlier = Sighting.objects.filter(connection=stream.connection_id, object=stream.object, sweep__lt=stream.sweep)
         earlier.delete()
+    if looked:
+        stream.compared_at, stream.may_miss = stream.swept_at, 0
+        # That an id was met says nothing beyond this sweep.
+        Sighting.objects.filter(
+            connection=stream.connection_id, object=stream.object, sweep=stream.sweep, read_at=absence.UNREAD
+        ).delete()
     _save(stream)
 
 
@@ -138,7 +148,7 @@ def _save(stream: Stream) -> None:
     stream.save(
         update_fields=(
             "sweep", "sweep_full", "sweep_started_at", "page", "next_mark", "listed", "edition", "mark",
-            "swept_at", "fully_swept_at",
+            "swept_at", "fully_swept_at", "compared_at", "may_miss",
         )
     )  # fmt: skip
 

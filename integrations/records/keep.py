@@ -137,6 +137,7 @@ class _Keeper:
         self.now = timezone.now()
         self.kept = Kept()
         self.taken: set[str] = set()
+        self.lost_sight_of: list[Gone] = []
         self.refused: list[Issue] = []
         kind: type[Canonical] = facts.shape.record_type
         self.words = words_of(kind)
@@ -159,6 +160,7 @@ class _Keeper:
                     elif row := self._read(name, said[name], old, gone.get(name)):
                         rows.append(row)
                 self._write(rows)
+        self.lose(self.lost_sight_of)
         self.kept.counts.update({"same": len(same)} if same else {})
         self._note_as_met(same, said.keys() - same - self.taken)
         issues.open_issues(self.refused)
@@ -189,17 +191,17 @@ class _Keeper:
         try:
             record = self.facts.shape.read(said.payload)
         except VendorError as error:
-            self._refuse(external_id, error.explanation, error.advice)
+            self._refuse(external_id, error.explanation, error.advice, old)
             return None
         if old is not None and _older(record, old):
             self.kept.counts["older"] += 1
             return None
         if breaches := broken_laws(record):
             words = "; ".join(f"{breach.path}: {breach.message}" for breach in breaches)
-            self._refuse(external_id, words, "Correct the record where it comes from; it is read again by itself.")
+            self._refuse(external_id, words, "Correct the record where it comes from; it is read again by itself.", old)
             return None
         # One that comes and goes with the same page is taken as it was read in it, and is gone.
-        state = gone.how if gone else Record.State.VOIDED if _is_void(record) else Record.State.LIVE
+        state = gone.how if gone else _state_of(record)
         canonical = codec.encode(record).decode()
         news = old is None or old.state != state or not _tells_the_same(record, old)
         self.taken.add(external_id)
@@ -255,7 +257,8 @@ class _Keeper:
                 continue
             row.state, row.merged_into = each.how, each.into or ""
             row.read_at, row.kept_at, row.feed_no = self.read_at, self.now, self._next_feed_no()
-            self.kept.counts[each.how] += 1
+            if each not in self.lost_sight_of:  # those are counted as they are refused
+                self.kept.counts[each.how] += 1
             lost.append(row)
         update_page(lost, "state", "merged_into", "read_at", "kept_at", "feed_no")
 
@@ -305,9 +308,11 @@ class _Keeper:
         if (old.raw_hash, old.edition, old.place) != (said.digest, self.facts.shape.edition, said.place):
             return False
         # A voided record may be listed on as it was, and that is no news; or be listed again as a living one.
-        return old.state == Record.State.VOIDED and _is_void(codec.decode(old.kind, old.canonical))
+        return old.state == _state_of(codec.decode(old.kind, old.canonical))
 
-    def _refuse(self, external_id: str, words: str, advice: str) -> None:
+    def _refuse(self, external_id: str, words: str, advice: str, old: _Held | None = None) -> None:
+        if old is not None and old.state in Record.READABLE:
+            self.lost_sight_of.append(Gone(external_id=external_id, how="unreadable"))
         where = f"{self.facts.label or self.facts.name} {external_id or 'without an id'}"
         self.refused.append(self._issue(external_id, where=where, words=words, advice=advice))
         self.kept.counts["unreadable"] += 1
@@ -360,9 +365,11 @@ def _as_it_came(raw: dict[str, Any] | msgspec.Raw) -> _Said:
     return _Said(raw, text, hashlib.sha256(text).hexdigest(), place)
 
 
-def _is_void(record: Canonical) -> bool:
-    """Whether a document says itself that it is void, as many vendors show it."""
-    return getattr(record, "status", None) == "void"
+def _state_of(record: Canonical) -> str:
+    """What a record says of itself, as many vendors show it: that it is void, or no longer in use."""
+    if getattr(record, "status", None) == "void":
+        return Record.State.VOIDED
+    return Record.State.LIVE if getattr(record, "active", True) else Record.State.ARCHIVED
 
 
 def _tells_the_same(record: Canonical, held: _Held) -> bool:

@@ -60,6 +60,10 @@ class Record(TenantOwned):
         MERGED = "merged", "merged into another"
         UNREADABLE = "unreadable", "cannot be read"
 
+    # Those of which we know what they say now; and all of which nobody has said that they are gone.
+    READABLE = (State.LIVE, State.ARCHIVED)
+    THERE = (State.LIVE, State.ARCHIVED, State.UNREADABLE)
+
     tenant = TenantField(db_constraint=False)
     connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
     object = models.SlugField(max_length=60, db_index=False)

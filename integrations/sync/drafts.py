@@ -122,7 +122,7 @@ def _pages(
     connection: Connection, facts: Facts, sheet: Sheet, *, after_no: int, up_to: int | None, also: Collection[str]
 ) -> Iterator[tuple[list[tuple[str, Fields]], rendering.Refer]]:
     """Pages of (id, fields), each with what its records refer to as far as the sheet asks for it."""
-    rows = Record.objects.filter(connection=connection, object=facts.name, state=Record.State.LIVE)
+    rows = Record.objects.filter(connection=connection, object=facts.name, state__in=Record.READABLE)
     wanted = rows
     if up_to is not None:
         wanted = rows.filter(Q(feed_no__gt=after_no, feed_no__lte=up_to) | Q(external_id__in=list(also)))

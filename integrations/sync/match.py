@@ -93,7 +93,7 @@ def _candidates(flow: Flow, wanted: Mapping[str, Fields]) -> dict[str, set[str]]
 def _unlinked(flow: Flow, word: str, terms: Collection[str | None]) -> Mapping[str | None, set[str]]:
     """Term → the live records of the target that bear it as this word and that nobody is linked to."""
     rows = Record.objects.filter(
-        connection=flow.target, object=flow.target_object, state=Record.State.LIVE, **{f"by_{word}__in": terms}
+        connection=flow.target, object=flow.target_object, state__in=Record.READABLE, **{f"by_{word}__in": terms}
     )
     hits = list(rows.values_list(f"by_{word}", "external_id"))
     taken = who.identities([target_id for _, target_id in hits], at=flow.target, object=flow.target_object)
@@ -126,7 +126,7 @@ def _match(target_id: str, row: Record | None, kind: str, said_at: datetime | No
     return Match(
         target_id,
         holds=comparable(codec.to_plain(codec.decode(kind, row.canonical.encode()))),
-        gone="" if row.state == Record.State.LIVE else row.state,
+        gone="" if row.state in Record.READABLE else row.state,
         seen=row.raw_hash,
         newer=_newer(said_at, row.changed_at),
     )

@@ -14,6 +14,8 @@ Operation = Literal["create", "update", "void"]
 Winner = Literal["source", "target", "ask"]
 LaterWinner = Literal["source", "target", "newest", "ask"]
 Gone = Literal["ask", "void", "leave"]
+TakenBack = Literal["void", "credit"]
+Approval = Literal["unusual", "always"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,9 @@ class Policy:
     `match`: groups of fields by which a record that stands at the target already is recognised; the first group in
     which all agree with exactly one record decides. `conflicts`: both sides changed the same field since they last
     agreed; `newest` is the side whose record was changed last, for flows that go both ways. `first_match`: a recognised
-    record says something else. `source_gone`: it was deleted or merged away there.
+    record says something else. `source_gone`: it was deleted there; what was merged away is always asked about, unless
+    it is left. `gone_by`: how a document is taken back, by voiding it or by a credit against it; `may` says "void" for
+    both. `approve`: which plans a person must approve before anything is sent.
     """
 
     may: tuple[Operation, ...] = ("create", "update", "void")
@@ -31,6 +35,8 @@ class Policy:
     conflicts: LaterWinner = "ask"
     first_match: Winner = "source"
     source_gone: Gone = "ask"
+    gone_by: TakenBack = "void"
+    approve: Approval = "unusual"
     brakes: Brakes = field(default_factory=Brakes)
 
 

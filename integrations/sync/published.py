@@ -33,7 +33,7 @@ def standing(
         return {}
     with transaction.atomic():
         rows = Record.objects.filter(
-            connection=connection, object=facts.name, external_id__in=list(ids), state=Record.State.LIVE
+            connection=connection, object=facts.name, external_id__in=list(ids), state__in=Record.READABLE
         )
         there = rows.filter(feed_no__lte=last.feed_no).exclude(external_id__in=last.left_out)
         return {row.external_id: exact(row.raw) for row in there.only("external_id", "raw")}

@@ -143,7 +143,7 @@ def _of_the_same_rate(flow: Flow, nameless: list[Record]) -> list[str]:
 def _kept(end: Connection, kind: str) -> list[Record]:
     """What was read of a kind at one end; nothing where that is more than is looked at here."""
     objects = [stream.name for stream in connector(end.connector).streams if stream.kind == kind]
-    rows = Record.objects.filter(connection=end, object__in=objects, state=Record.State.LIVE).order_by("title")
+    rows = Record.objects.filter(connection=end, object__in=objects, state__in=Record.READABLE).order_by("title")
     found = list(rows[: PAGE + 1])
     return found if len(found) <= PAGE else []
 

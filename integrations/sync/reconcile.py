@@ -196,7 +196,7 @@ def _decided_last(flow: Flow, records: Sequence[UUID]) -> dict[UUID, Item]:
 
 def _everything(flow: Flow) -> Iterator[list[UUID]]:
     """Pages of the records that live at the source and that were not rightly left out when they were decided last."""
-    rows = Record.objects.filter(connection=flow.source_id, object=flow.source_object, state=Record.State.LIVE)
+    rows = Record.objects.filter(connection=flow.source_id, object=flow.source_object, state__in=Record.THERE)
     after_no = 0
     while True:
         with transaction.atomic():
@@ -231,7 +231,7 @@ def _add(
             target_id = names.get(record.external_id)
             raw = standing.get(target_id or "")
             there = None if raw is None else _Standing(_amount(target.total, raw), _currency_there(target, raw))
-            if record.state == Record.State.LIVE:
+            if record.state in Record.THERE:
                 totals.note(record, target_id, _amount(source_total, exact(record.raw)), there)
             elif there and there.amount:  # what is gone at the source may stand there at zero, or not at all
                 totals.note(record, target_id, Decimal(0), there)

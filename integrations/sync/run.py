@@ -14,8 +14,10 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from integrations.mapping.services import renew
+from integrations.records.absence import Vanished
 from integrations.records.intake import freshen
 from integrations.sync import (
+    approval,
     calls,
     closing,
     compose,
@@ -32,6 +34,7 @@ from integrations.sync import (
 )
 from integrations.sync.compose import Unfit
 from integrations.sync.models import Call, Run
+from integrations.sync.policy import policy_of
 from integrations.sync.stages import Done, Later
 from integrations.wire.errors import VendorError
 from plumbing.leases import LeaseLost
@@ -47,7 +50,9 @@ def carry_out(run: Run, *, until: datetime) -> Later | Done:
     if not_now := stages.begin(run):
         return not_now
     try:
-        if not run.approved_by:  # what a person has approved is applied as it was planned
+        if run.approved_at is not None:  # what a person has approved is applied as it was shown, or not at all
+            refuse_moved(run, until)
+        else:
             read_both_ends(run, until)
             plan_changes(run, until)
             if run.preview:
@@ -67,11 +72,20 @@ def carry_out(run: Run, *, until: datetime) -> Later | Done:
 
 def read_both_ends(run: Run, until: datetime) -> None:
     """Bring in what is new at the source, and what the target says now."""
-    flow = run.flow
+    flow, limit = run.flow, policy_of(run.flow.policy).brakes.vanishing
     for connection, object in ((flow.source, flow.source_object), (flow.target, flow.target_object)):
         stages.enter(run, "reading", f"{connection}: {object}")
         full = run.full and connection == flow.source
-        freshen(connection, object, since=run.created_at, until=until, full=full, told=stages.counter(run))
+        freshen(connection, object, since=run.created_at, until=until, full=full, told=stages.counter(run), limit=limit)
+
+
+def refuse_moved(run: Run, until: datetime) -> None:
+    """Read the target once more since the approval, and refuse what has moved there: the rest goes as it was shown."""
+    stages.enter(run, "reading", f"{run.flow.target}: {run.flow.target_object}")
+    told, limit = stages.counter(run), policy_of(run.flow.policy).brakes.vanishing
+    since = run.approved_at or run.created_at
+    freshen(run.flow.target, run.flow.target_object, since=since, until=until, told=told, limit=limit)
+    approval.refuse_moved(run, until=until)
 
 
 def know_closed_periods(run: Run, *, since: datetime) -> None:
@@ -121,6 +135,8 @@ def apply(run: Run, until: datetime) -> None:
 def decide_again(run: Run, until: datetime) -> bool:
     """Read the target once more and decide anew what was changed there while ours was on its way; False: nothing was."""
     know_closed_periods(run, since=run.created_at)
+    if run.approved_at is not None:  # what was overtaken since is refused, and the next run decides it
+        return False
     records = feed.overtaken(run)
     if not records or run.counts.get("decided_again", 0) >= MOST_ROUNDS:
         return False
@@ -170,6 +186,8 @@ def what_now(run: Run, error: Exception) -> Later | Done:
         match error:
             case LeaseLost():
                 raise error
+            case Vanished():
+                return stages.stop_for_vanished(run, error)
             case NotNow():
                 return stages.put_off(run, at=error.at, why=error.why)
             case VendorError():

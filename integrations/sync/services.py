@@ -13,8 +13,8 @@ from django.utils import timezone
 from integrations.canonical import rank
 from integrations.connections.models import Connection
 from integrations.mapping.expression import BadExpression, compile_expression
-from integrations.records import issues
-from integrations.sync import calls
+from integrations.records import absence, issues
+from integrations.sync import approval, calls
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.schedule import check_schedule, next_slot
@@ -76,11 +76,26 @@ def save_flow(flow: Flow, *, by: Any) -> Flow:
 
 @transaction.atomic
 def approve_run(run: Run, *, by: Any) -> Run:
-    """Let a run that stopped for a person go on, as it was planned."""
-    run.approved_by = str(by)
-    _move(run, (Run.State.STOPPED,), Run.State.QUEUED, wake=True)
+    """Let a run go on by a person's word: what it has planned, a preview too, is applied exactly as it was shown.
+
+    Where it stopped because so much is missing, it goes on reading, and each of those is asked for by itself. Raises
+    ValueError where that can no longer be done, and AlreadyRunning.
+    """
+    before, brake = run.state, run.brake
+    missing = brake.get("what") == approval.VANISHED and before == Run.State.STOPPED
+    if before == Run.State.PREVIEWED:
+        under_way = Run.objects.filter(flow=run.flow_id, state__in=Run.OPEN).select_related("flow").first()
+        if under_way is not None:
+            raise AlreadyRunning(under_way)
+        approval.reopen(run)
+        run.preview, run.finished_at = False, None
+    if missing:
+        absence.allow(approval.stream_of(brake), brake["missing"])
+    else:
+        run.approved_by, run.approved_at = str(by), timezone.now()
+    _move(run, (Run.State.STOPPED, Run.State.PREVIEWED), Run.State.QUEUED, wake=True)
     issues.solve([issues.about("brake", run.flow_id)])
-    audit.record("run.approved", subject=run, actor=by)
+    audit.record("run.approved", subject=run, actor=by, data={"was": before, "planned": run.planned, "brake": brake})
     return run
 
 
@@ -88,8 +103,11 @@ def approve_run(run: Run, *, by: Any) -> Run:
 def cancel_run(run: Run, *, by: Any) -> Run:
     """End a run early: what was sent stays, what was only planned is decided anew by the next run."""
     run.finished_at = timezone.now()
+    was_stopped = run.state == Run.State.STOPPED
     _move(run, Run.OPEN, Run.State.CANCELLED, wake=False)
     calls.withdraw(run)
+    if was_stopped and run.brake.get("what") == approval.VANISHED:
+        absence.disregard(approval.stream_of(run.brake))
     issues.solve([issues.about("brake", run.flow_id)])
     audit.record("run.cancelled", subject=run, actor=by)
     return run
@@ -116,9 +134,7 @@ def wake_runs(connection: Connection) -> list[UUID]:
 def retry(item: Item, *, by: Any) -> None:
     """Let the next run decide a held record again, or finish it where it was begun at the target already."""
     held = Item.objects.filter(pk=item.pk, state=Item.State.HELD)
-    if held.exists() and calls.revive(item):
-        held.update(state=Item.State.APPLYING, reason=Item.ALONE)
-    else:
+    if not (held.exists() and calls.revive(item)):
         held.update(state=Item.State.WAITING, reason="retried")
     audit.record("record.retried", subject=item.record, actor=by, data={"flow": str(item.flow_id)})
 
@@ -136,7 +152,12 @@ def check_condition(flow: Flow) -> None:
 def _move(run: Run, before: tuple[str, ...], to: str, *, wake: bool) -> None:
     run.state, run.wake_at = to, timezone.now() if wake else None
     moved = Run.objects.filter(pk=run.pk, state__in=before).update(
-        state=to, wake_at=run.wake_at, approved_by=run.approved_by, finished_at=run.finished_at
+        state=to,
+        wake_at=run.wake_at,
+        approved_by=run.approved_by,
+        approved_at=run.approved_at,
+        preview=run.preview,
+        finished_at=run.finished_at,
     )
     if not moved:
         run.refresh_from_db()

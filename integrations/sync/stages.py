@@ -6,17 +6,16 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Count
 from django.utils import timezone
 
-from integrations.crosswalk.models import Link
 from integrations.records import issues
+from integrations.records.absence import Vanished
 from integrations.records.keep import Kept
 from integrations.records.models import Issue
-from integrations.sync import arrivals, calls, unsettled
-from integrations.sync.brakes import unusual
+from integrations.sync import approval, arrivals, calls, unsettled
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.reconcile import Totals
@@ -132,25 +131,32 @@ def end_round(run: Run) -> None:
 
 
 def check_safe(run: Run) -> None:
-    """Stop for a person where the plan looks like an accident. Raises NotNow with no time to go on at."""
+    """Stop for a person where the plan looks like an accident, or where the flow asks always. Raises NotNow with no time."""
     with transaction.atomic():
-        planned = dict(
-            Item.objects.filter(run=run, state=Item.State.PLANNED)
-            .order_by()
-            .values_list("operation")
-            .annotate(number=Count("pk"))
+        planned, reasons = approval.note_figures(run)
+        always = policy_of(run.flow.policy).approve == "always" and any(planned.counts.values())
+        if not reasons and not always:
+            return
+        words = (
+            " ".join(reason.words for reason in reasons) or "The flow asks before it sends anything: look at its plan."
         )
-        linked = Link.objects.filter(connection=run.flow.target_id, object=run.flow.target_object).count()
-    words = unusual(planned, linked=linked, brakes=policy_of(run.flow.policy).brakes)
-    if words:
-        with transaction.atomic():
-            stop(run, words, "The plan looks unusual, so nothing of it was sent.")
-        raise NotNow(timezone.now(), words)
+        about = "The plan looks unusual, so nothing of it was sent." if reasons else "Nothing of the plan was sent yet."
+        stop(run, words, about, brake=approval.plan_brake(reasons))
+    raise NotNow(timezone.now(), words)
 
 
-def stop(run: Run, words: str, explanation: str) -> None:
+def stop_for_vanished(run: Run, vanished: Vanished) -> Later:
+    """So much is missing at one end that nothing is concluded and nothing applied until a person has looked."""
+    with transaction.atomic():
+        stop(run, vanished.explanation, vanished.usual_explanation, brake=approval.vanished_brake(vanished))
+    return Later(None, vanished.explanation)
+
+
+def stop(run: Run, words: str, explanation: str, *, brake: dict[str, Any] | None = None) -> None:
     """Let a run wait until a person has looked at it. Inside a transaction, after which the run's slice ends."""
     run.hold()
+    run.brake = brake or {"what": approval.LIST}
+    run.save(update_fields=("brake",))
     _leave(run, Run.State.STOPPED, words=words)
     issues.open_issues([_stopped(run, words, explanation)])
     audit.record("run.stopped", subject=run, data={"words": words})
@@ -223,7 +229,10 @@ def end_preview(run: Run) -> Done:
     with transaction.atomic():
         run.hold()
         run.finished_at = timezone.now()
-        _leave(run, Run.State.PREVIEWED)
+        _, reasons = approval.note_figures(run)
+        run.brake = approval.plan_brake(reasons)
+        run.save(update_fields=("brake",))
+        _leave(run, Run.State.PREVIEWED, words=" ".join(reason.words for reason in reasons))
         audit.record("run.previewed", subject=run, data={"counts": run.counts})
     return Done(Run.Colour.NONE)
 

@@ -16,7 +16,7 @@ from integrations.wire.locks import Lock
 from integrations.wire.message import Answer, Pending, Request
 from integrations.wire.site import Site
 from integrations.wire.statuses import answered_at
-from integrations.wire.stream import Cursor, Operation, Page, Stream
+from integrations.wire.stream import Cursor, Gone, Operation, Page, Stream
 
 from . import nested, versions
 from .bodies import changed_sheet, changes, id_in, new_sheet, paid, reversal_sheet
@@ -40,6 +40,9 @@ from .steps import (
 
 _MOST_LINES = 1000
 """Lines in one load: measured, Odoo makes about a hundred a second, and a call is stopped after two minutes."""
+
+_MOST_IDS = 10_000
+"""Ids in one answer, when they are compared with those that we hold."""
 
 _BINDS: Mapping[str, dict[str, Any]] = {
     "tax_lock_date": {"taxed": True},
@@ -68,7 +71,9 @@ class OdooDialect(Dialect):
     def read(self, stream: Stream, cursor: Cursor, answer: Answer, site: Site) -> Page:
         rows = _rows(stream, answer, site)
         mark = moment_text(answered_at(answer), less=stream.overlap_seconds)
-        if cursor.page == "fetch" or len(rows) < stream.page_size:
+        if cursor.page == "fetch":
+            return _fetched(stream, rows, mark)
+        if len(rows) < stream.page_size:
             return Page(raws=rows, mark=mark)
         return Page(raws=rows, next=str(rows[-1]["id"]), mark=mark)
 
@@ -76,7 +81,20 @@ class OdooDialect(Dialect):
         return nested.further(answer, site) or next_application(answer, site)
 
     def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
-        return _search(stream, [["id", "in", [int(each) for each in external_ids]], *_scope(stream, site)], site)
+        # By id alone: what has only moved out of the stream's domain is there all the same.
+        return _search(stream, [["id", "in", [int(each) for each in external_ids]]], site)
+
+    def list_ids(self, stream: Stream, page: str | None, site: Site) -> Request | None:
+        domain = [*_scope(stream, site), ["id", ">", int(page or _NEVER)]]
+        return call(
+            site, stream.path, "search", [domain], context=nested.EVERYTHING, order="id asc", limit=_MOST_IDS
+        )  # fmt: skip
+
+    def read_ids(self, stream: Stream, answer: Answer, site: Site) -> tuple[Sequence[str], str | None]:
+        ids = result_of(answer)
+        if not isinstance(ids, list) or not all(isinstance(each, int) for each in ids):
+            raise ContractBroken(explanation="Odoo answered a search without a list of ids.")
+        return [str(each) for each in ids], str(ids[-1]) if len(ids) >= _MOST_IDS else None
 
     # --- writing ---
 
@@ -279,6 +297,14 @@ def _scope(stream: Stream, site: Site) -> list[Any]:
     if stream.facts.get("by_company"):
         domain.append(["company_id", "=", company_id(site)])
     return domain
+
+
+def _fetched(stream: Stream, rows: Sequence[Row], mark: str) -> Page:
+    """What was read by its id; a document that was turned into one of another type cannot be read as one of the stream."""
+    fixed = {name: value for name, operator, value in stream.facts.get("domain", ()) if operator == "="}
+    turned = [row for row in rows if any(row.get(name, value) != value for name, value in fixed.items())]
+    gone = [Gone(external_id=str(row["id"]), how="unreadable") for row in turned]
+    return Page(raws=[row for row in rows if row not in turned], gone=gone, mark=mark)
 
 
 def _rows(stream: Stream, answer: Answer, site: Site) -> list[Row]:

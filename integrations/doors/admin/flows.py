@@ -31,12 +31,15 @@ SLOTS = 5
 MAY = (("create", "create what is new"), ("update", "change what changed"), ("void", "void what was voided"))
 WORDS = {
     "source": "the source wins", "target": "the target stays as it is", "ask": "ask me", "void": "void it there too",
-    "leave": "leave it there", "newest": "the side that was changed last wins",
+    "leave": "leave it there", "credit": "credit it by another document", "unusual": "what looks unusual",
+    "always": "every plan", "newest": "the side that was changed last wins",
 }  # fmt: skip
 LABELS = {
     "conflicts": "Both sides changed the same field",
     "first_match": "A recognised record says something else",
-    "source_gone": "Deleted or merged away at the source",
+    "source_gone": "Deleted at the source",
+    "gone_by": "How a document is taken back",
+    "approve": "A person approves",
 }
 BRAKES = {
     "void_share": "Stop when more than this share would be voided (percent)",
@@ -44,7 +47,14 @@ BRAKES = {
     "update_share": "Stop when more than this share would change (percent)",
     "updates_at_least": "… and at least so many",
     "creates_at_most": "Stop when more than so many would be created (0: never)",
+    "amount_at_most": "Stop when one document comes to more than this, in its currency (0: never)",
+    "sum_at_most": "Stop when a run's documents come to more than this, in one currency (0: never)",
+    "times_usual": "Stop when it is more than so many times what is usual in this flow (0: never)",
+    "learnt_from_number": "… and at least so many records",
+    "learnt_from_amount": "… or at least this amount",
     "shrink_share": "Stop when a published list has lost more than this share of its rows (percent)",
+    "vanish_share": "Stop when more than this share is no longer listed at one end (percent)",
+    "vanished_at_least": "… and at least so many",
 }
 
 

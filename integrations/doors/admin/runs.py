@@ -12,8 +12,10 @@ from django.urls import path, reverse
 from integrations.doors.admin.base import Button, TenantPages, badge
 from integrations.doors.admin.site import site
 from integrations.records.models import Issue, Stream
+from integrations.sync.approval import VANISHED
+from integrations.sync.brakes import Figures
 from integrations.sync.models import Item, Run
-from integrations.sync.services import approve_run, cancel_run
+from integrations.sync.services import AlreadyRunning, approve_run, cancel_run
 
 PLANNED = 25  # items of a plan that are shown on the run's page
 State = Run.State
@@ -22,8 +24,8 @@ State = Run.State
 COUNTS = {
     "read_new": "read: new", "read_changed": "read: changed", "read_same": "read: as before",
     "read_unreadable": "could not be read",
-    "create": "to create", "update": "to change", "void": "to void", "skipped": "nothing to do",
-    "waiting": "wait for others", "held": "held", "applied": "applied",
+    "create": "to create", "update": "to change", "void": "to void", "credit": "to credit", "skipped": "nothing to do",
+    "waiting": "wait for others", "held": "held", "applied": "applied", "moved": "refused: moved at the target",
 }  # fmt: skip
 
 
@@ -41,8 +43,16 @@ class RunPages(TenantPages):
     list_filter = ("state", "colour", "preview", "flow")
     buttons = (
         Button(name="approve", label="Approve and go on", verb="run.approve", icon="check", look="primary",
-               confirm="What this run planned is sent as it is shown. Go on?",
-               shown=lambda run: run.state == State.STOPPED),
+               confirm="What this run planned is sent exactly as it is shown; a line whose record has moved at the target "
+               "since is refused. Go on?",
+               shown=lambda run: run.state == State.STOPPED and not _misses(run)),
+        Button(name="apply", label="Apply exactly this", verb="run.approve", icon="check", look="primary",
+               confirm="What this preview shows is sent exactly as it is shown; a line whose record has moved at the target "
+               "since is refused. Apply it?",
+               shown=lambda run: run.state == State.PREVIEWED and run.flow.enabled),
+        Button(name="gone", label="They are really gone: go on", verb="run.approve", icon="check", look="primary",
+               confirm="Each of them is asked for by itself, and what is not there counts as deleted. Go on?",
+               shown=lambda run: run.state == State.STOPPED and _misses(run)),
         Button(name="cancel", label="Cancel", verb="run.cancel", icon="stop", look="danger",
                confirm="What was sent stays; what was only planned is decided anew by the next run. Cancel it?",
                shown=lambda run: run.state in Run.OPEN),
@@ -59,7 +69,7 @@ class RunPages(TenantPages):
     @display(description="did")
     def what(self, run: Run) -> str:
         told = [f"{run.counts[name]:,} {words}" for name, words in COUNTS.items()
-                if name in ("create", "update", "void", "applied", "held") and run.counts.get(name)]  # fmt: skip
+                if name in ("create", "update", "void", "credit", "applied", "held", "moved") and run.counts.get(name)]  # fmt: skip
         return ", ".join(told) or ("preview" if run.preview else "-")
 
     def changeform_view(
@@ -73,8 +83,11 @@ class RunPages(TenantPages):
             run,
             title=str(run),
             run=run,
+            is_preview=run.state == State.PREVIEWED,
             state_shown=self.state_shown(run),
             plan=_plan(run),
+            reasons=run.brake.get("reasons", []) if run.state in (State.STOPPED, State.PREVIEWED) else [],
+            figures=_figures(run),
             progress=progress(run),
             poll=reverse("admin:integrations_run_progress", args=(run.pk,)),
             is_over=is_over(run),
@@ -100,12 +113,21 @@ class RunPages(TenantPages):
         return super().get_queryset(request).select_related("flow__source", "flow__target")
 
     def do_approve(self, request: HttpRequest, run: Run) -> None:
+        self._approve(request, run, "The run goes on as it was planned.")
+
+    def do_apply(self, request: HttpRequest, run: Run) -> None:
+        self._approve(request, run, "What the preview shows is applied now.")
+
+    def do_gone(self, request: HttpRequest, run: Run) -> None:
+        self._approve(request, run, "The run reads on, and asks for each of them by itself.")
+
+    def _approve(self, request: HttpRequest, run: Run, words: str) -> None:
         try:
             approve_run(run, by=request.user)
-        except ValueError as late:
+        except (ValueError, AlreadyRunning) as late:
             messages.error(request, str(late))
         else:
-            messages.success(request, "The run goes on as it was planned.")
+            messages.success(request, words)
 
     def do_cancel(self, request: HttpRequest, run: Run) -> None:
         try:
@@ -138,7 +160,7 @@ def _percent(run: Run) -> int:
         feed_no = last.values_list("feed_no", flat=True).first() or 0
         return 20 + (20 * min(run.position, feed_no) // feed_no if feed_no else 0)
     if run.stage == "applying":
-        planned = sum(run.counts.get(name, 0) for name in ("create", "update", "void"))
+        planned = sum(run.counts.get(name, 0) for name in ("create", "update", "void", "credit"))
         return 40 + min(59, 60 * run.counts.get("applied", 0) // planned if planned else 59)
     return 5 if run.stage == "reading" else 0
 
@@ -158,6 +180,20 @@ def _totals(run: Run) -> list[dict[str, str]]:
             "target": ends[1].get(currency, "0"),
         }
         for currency in sorted({*ends[0], *ends[1]})
+    ]
+
+
+def _misses(run: Run) -> bool:
+    """Whether a run stopped because so much is missing from a list."""
+    return run.brake.get("what") == VANISHED
+
+
+def _figures(run: Run) -> list[dict[str, Any]]:
+    """What the run's plan comes to in each currency: the sum of what is created or changed, and the largest document."""
+    planned = Figures.from_json(run.planned)
+    return [
+        {"currency": code or "no currency", "sum": sum, "largest": planned.largest.get(code)}
+        for code, sum in sorted(planned.sums.items())
     ]
 
 
