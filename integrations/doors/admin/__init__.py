@@ -8,6 +8,7 @@ from integrations.doors.admin import (  # noqa: F401  (each registers its pages)
     items,
     mappings,
     people,
+    periods,
     records,
     runs,
     templates,

@@ -19,10 +19,11 @@ from unfold import widgets
 
 from integrations.connections import authorise, services
 from integrations.connections.callers import is_polled
+from integrations.connections.locks import LockDates
 from integrations.connections.models import Connection, VendorApp
 from integrations.connections.site import SIMULATOR, allowed_addresses, environments
 from integrations.connectors.registry import connector, connectors
-from integrations.doors.admin import callers, layouts, publications
+from integrations.doors.admin import callers, layouts, periods, publications
 from integrations.doors.admin.allowed import check
 from integrations.doors.admin.base import Button, OperatorPages, ServiceForm, TenantPages, badge, told
 from integrations.doors.admin.site import site
@@ -260,6 +261,7 @@ class ConnectionPages(TenantPages):
             ("Connected since", connection.connected_at),
             ("Last answer", connection.heard_at),
             ("Consent ends", connection.grant_expires_at),
+            ("Books closed up to", periods.in_words(LockDates.objects.filter(connection=connection).first())),
         ]
         links = []
         if kind.driver == "files":

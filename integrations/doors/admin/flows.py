@@ -18,11 +18,13 @@ from django.utils.html import format_html_join
 from unfold import widgets
 
 from integrations.connectors.registry import connector, connectors
+from integrations.doors.admin import again
 from integrations.doors.admin.base import Button, ServiceForm, TenantPages, badge, to_page
 from integrations.doors.admin.site import site
 from integrations.sync.brakes import Brakes
 from integrations.sync.models import Flow, Run
 from integrations.sync.policy import Policy, policy_of
+from integrations.sync.replay import replay_flow
 from integrations.sync.schedule import next_at
 from integrations.sync.services import AlreadyRunning, save_flow, start_run
 
@@ -155,6 +157,7 @@ class FlowPages(TenantPages):
         Button(name="preview", label="Preview", verb="run.start", icon="visibility"),
         Button(name="full", label="Run in full", verb="run.start", icon="restart_alt",
                confirm="Everything the source holds is read and compared, not only what changed. Go on?"),
+        again.BUTTON,
     )  # fmt: skip
 
     # Lists
@@ -247,6 +250,7 @@ class FlowPages(TenantPages):
             "slots": next_slots(flow, request),
             "runs": list(runs),
             "panel_template": "tieout/flow.html",
+            **again.card(self, request, flow, from_a_day=True),
         }
 
     # Buttons
@@ -259,6 +263,10 @@ class FlowPages(TenantPages):
 
     def do_full(self, request: HttpRequest, flow: Flow) -> HttpResponse:
         return self._start(request, flow, full=True)
+
+    def do_replay(self, request: HttpRequest, flow: Flow) -> HttpResponse | None:
+        since = again.day_of(request)
+        return again.begin(request, lambda **wish: [replay_flow(flow, since=since, **wish)])
 
     def _start(self, request: HttpRequest, flow: Flow, **how: bool) -> HttpResponse:
         try:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.contrib.admin import SimpleListFilter, action, display
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from integrations.doors.admin import again
 from integrations.doors.admin.allowed import check, may
 from integrations.doors.admin.base import Button, TenantPages, badge, to_page
 from integrations.doors.admin.site import site
 from integrations.records.models import Issue
+from integrations.sync.closing import HELD, approve_day, may_approve
 from integrations.sync.models import Item, Run
+from integrations.sync.replay import replay_issue
 from integrations.sync.services import retry
 from tenants import audit
 
@@ -60,6 +64,9 @@ class IssuePages(TenantPages):
     actions: ClassVar[Any] = ("retry_chosen", "ignore_chosen")
     buttons = (
         Button(name="retry", label="Try again", verb="issue.settle", icon="replay", look="primary", shown=_may_retry),
+        Button(name="approve_day", label="Book it on the next open day", verb="run.approve", icon="event_available",
+               look="primary", shown=lambda issue: _to_approve(issue) is not None),
+        again.BUTTON,
         Button(name="ignore", label="Ignore", verb="issue.settle", icon="visibility_off", shown=_is_open,
                confirm="The record stays as it is, and this issue is no longer shown. Ignore it?"),
     )  # fmt: skip
@@ -100,6 +107,7 @@ class IssuePages(TenantPages):
             ],
             "panel_template": "tieout/issue.html",
             "issue": issue,
+            **again.card(self, request, issue),
         }
 
     def do_retry(self, request: HttpRequest, issue: Issue) -> None:
@@ -107,6 +115,17 @@ class IssuePages(TenantPages):
             messages.success(request, "The next run of the flow decides the record again.")
         else:
             messages.warning(request, "Nothing is held for this any more: the next run sees to it.")
+
+    def do_approve_day(self, request: HttpRequest, issue: Issue) -> None:
+        item = _to_approve(issue)
+        if item is None:
+            messages.warning(request, "No day waits to be approved here any more.")
+            return
+        approve_day(item, by=request.user)
+        messages.success(request, "The next run of the flow books it on that day.")
+
+    def do_replay(self, request: HttpRequest, issue: Issue) -> HttpResponse | None:
+        return again.begin(request, partial(replay_issue, issue))
 
     def do_ignore(self, request: HttpRequest, issue: Issue) -> None:
         _ignore(request, issue)
@@ -133,6 +152,14 @@ def _retry(request: Any, issue: Issue) -> bool:
     if item is not None:
         retry(item, by=request.user)
     return item is not None
+
+
+def _to_approve(issue: Issue) -> Item | None:
+    """The held record that waits for another day to be approved, if the issue is about one."""
+    if issue.code != HELD or not _may_retry(issue):
+        return None
+    item = Item.objects.filter(flow=issue.flow_id, record=issue.record_id, state=Item.State.HELD).first()
+    return item if item is not None and may_approve(item) else None
 
 
 def _ignore(request: Any, issue: Issue) -> None:

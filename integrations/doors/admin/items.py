@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin import display
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from integrations.doors.admin import finding
+from integrations.doors.admin import again, finding
 from integrations.doors.admin.base import Button, TenantPages, badge, to_page
 from integrations.doors.admin.site import site
 from integrations.records.models import Record
+from integrations.sync.closing import approve_day, may_approve
 from integrations.sync.matching import keep_apart, link_by_hand
 from integrations.sync.models import Intent, Item
+from integrations.sync.replay import replay_record
 from integrations.sync.services import retry
 
 
@@ -33,9 +37,12 @@ class ItemPages(TenantPages):
     buttons = (
         Button(name="retry", label="Try again", verb="issue.settle", icon="replay", look="primary",
                shown=lambda item: item.state == Item.State.HELD),
+        Button(name="approve_day", label="Book it on the next open day", verb="run.approve", icon="event_available",
+               look="primary", shown=may_approve),
         Button(name="apart", label="None of these: make it there", verb="match.decide", icon="person_add",
                shown=lambda item: _is_doubtful(item)),
         Button(name="link", label="Link", verb="match.decide", shown=lambda item: False),  # beside each candidate
+        again.BUTTON,
     )  # fmt: skip
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
@@ -59,9 +66,14 @@ class ItemPages(TenantPages):
         return {
             "candidates": self._candidates(request, item),
             "link_url": self.url("link", item),
-            "facts": [("State", badge(item.state, item.get_state_display())), ("Record", to_page(item.record))],
+            "facts": [
+                ("State", badge(item.state, item.get_state_display())),
+                ("Record", to_page(item.record)),
+                *_days(item),
+            ],
             "differences": item.differences,
             "panel_template": "tieout/item.html",
+            **again.card(self, request, item),
         }
 
     def _candidates(self, request: HttpRequest, item: Item) -> list[Record]:
@@ -79,6 +91,21 @@ class ItemPages(TenantPages):
 
     def do_retry(self, request: HttpRequest, item: Item) -> None:
         retry(item, by=request.user)
+
+    def do_approve_day(self, request: HttpRequest, item: Item) -> None:
+        approve_day(item, by=request.user)
+        messages.success(request, "The next run of the flow books it on that day.")
+
+    def do_replay(self, request: HttpRequest, item: Item) -> HttpResponse | None:
+        return again.begin(request, partial(replay_record, item.record, flow=item.flow))
+
+
+def _days(item: Item) -> list[tuple[str, str]]:
+    """Where a closed period bears on it: the day that was meant, the one it is booked on or could be, and the lock."""
+    kept = item.period
+    lock = f"{kept['lock']} up to {kept['until']}" if kept.get("until") else kept.get("lock", "")
+    return [("Dated", kept.get("meant", "")), ("Booked on", kept.get("booked", "")),
+            ("Next open day", kept.get("opens", "")), ("Closed by", lock)]  # fmt: skip
 
 
 def _is_doubtful(item: Item) -> bool:

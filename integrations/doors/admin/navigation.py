@@ -30,6 +30,8 @@ SECTIONS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Flows", "sync_alt", "integrations_flow_changelist", "tenant.read"),
             ("Mappings", "rule", "integrations_mapping_changelist", "tenant.read"),
             ("Value tables", "table_rows", "integrations_valuetable_changelist", "tenant.read"),
+            ("Closed periods", "event_busy", "integrations_periodrule_changelist", "tenant.read"),
+            ("Lock dates", "lock_clock", "integrations_lockdates_changelist", "tenant.read"),
         ),
     ),
     (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, get_args
 from urllib.parse import quote, urlencode
 
@@ -17,12 +18,13 @@ from integrations.canonical.money import UnknownCurrency, minor_units
 from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
 from integrations.crosswalk.models import Link
-from integrations.doors.admin import finding
+from integrations.doors.admin import again, finding
 from integrations.doors.admin.base import TenantPages, badge, link, to_page
 from integrations.doors.admin.calls import pretty
 from integrations.doors.admin.site import site
 from integrations.doors.admin.timeline import family, timeline
 from integrations.records.models import Record, Stream
+from integrations.sync.replay import replay_record
 from integrations.wire.errors import VendorError
 from plumbing.masking import mask
 
@@ -52,6 +54,7 @@ class RecordPages(TenantPages):
     list_filter = ("connection", KindFilter, "state")
     search_fields = ("title",)
     search_help_text = "Number, name, id or amount"
+    buttons = (again.BUTTON,)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         # A page of a list needs no payloads.
@@ -99,7 +102,11 @@ class RecordPages(TenantPages):
             lines=_lines(kind, said, currency),
             raw=mask(pretty(record.raw)),
             moments=timeline(kin),
+            **again.card(self, request, record),
         )  # fmt: skip
+
+    def do_replay(self, request: HttpRequest, record: Record) -> HttpResponse | None:
+        return again.begin(request, partial(replay_record, record))
 
 
 def place(record: Record) -> Any:
