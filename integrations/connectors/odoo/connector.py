@@ -201,6 +201,7 @@ CONNECTOR = Connector(
         _move("journal_entry", "entry", JOURNAL_ENTRY, ENTRY_SPEC, total=debits_of),
     ),
     dialect=OdooDialect(),
+    tells_locks=True,
     knocks=KNOCKS,
     settings=(
         Setting(

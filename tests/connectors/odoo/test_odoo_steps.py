@@ -122,9 +122,10 @@ def test_a_bill_that_odoo_has_already_is_not_posted() -> None:
     assert isinstance(outcome.error, Duplicate)
 
 
-def test_a_date_that_a_locked_period_moved_is_told() -> None:
+def test_a_date_that_a_locked_period_moved_is_read_back_for_the_hub_to_notice() -> None:
     outcome = heard(begun(), ROW | {"date": "2026-10-01"}, READ)
-    assert "2026-10-01 instead of 2026-09-14" in outcome.error.explanation
+    made = INVOICE.shape.read(outcome.raw)
+    assert (made.issued_on.isoformat(), made.posted_on.isoformat()) == ("2026-09-14", "2026-10-01")
 
 
 def test_a_draft_of_the_source_stays_one() -> None:
