@@ -1,10 +1,13 @@
 """Authorise: a person's consent or keys become sealed tokens, and these are kept fresh by one worker at a time.
 
-No transaction is open while a vendor is asked. A fresh token is stored before anybody uses it.
+No transaction is open while a vendor is asked. A fresh token is stored before anybody uses it. That a refresh has begun is
+written down before the vendor is asked: whatever becomes of the worker, nothing says "connected" until the vendor has taken
+what is kept here. A grant changes only where it is still the one that was asked about.
 """
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -18,12 +21,29 @@ from integrations.connections.site import allowed_addresses, site_of
 from integrations.connectors.registry import connector
 from integrations.wire import http, oauth
 from integrations.wire.auth import Client, LogIn, OAuth2Code, Tokens
-from integrations.wire.errors import ConsentLost, TryLater
+from integrations.wire.errors import ConsentLost, TryLater, VendorError
 from tenants import audit
 
-TOKENS = ("secrets", "token_expires_at", "grant_expires_at")
+TOKENS = ("secrets", "token_expires_at", "refresh_expires_at", "grant_expires_at", "renew_at", "renewing_since")
+# What workers write on their own: a person who saves the rest does not undo it.
+BY_WORKERS = (
+    *TOKENS,
+    "state",
+    "state_reason",
+    "connected_at",
+    "told_at",
+    "company",
+    "heard_at",
+    "fence",
+    "leased_until",
+)
 FRESH = timedelta(minutes=2)  # a token that ends sooner is refreshed before it is used
-REFRESH_LEASE, PATIENCE = 60.0, 15.0  # seconds: one worker refreshes, the others wait for it
+# One worker refreshes, and the others wait for it no longer than a moment. The lease outlives the longest conversation with a
+# token address, and the worker who takes over after it still shows within a minute what became of the grant.
+REFRESH_LEASE, PATIENCE = 45.0, 3.0  # seconds
+LOOK_EVERY, LOOK_AT_LEAST_EVERY = 0.05, 0.4  # seconds between looks whether another worker is done: rarer each time
+SOONEST, LATEST = timedelta(seconds=20), timedelta(hours=1)  # until an unclear refresh is tried again: longer each time
+USED_UP = 0.5  # the part of an unused grant's time after which it is refreshed, though nobody needs it
 
 
 def begin(connection: Connection, *, redirect_uri: str) -> tuple[str, dict[str, str]]:
@@ -64,12 +84,13 @@ def complete(connection: Connection, params: Mapping[str, str], kept: Mapping[st
         allow=allowed_addresses(),
     )
     with transaction.atomic():
-        _store(connection, tokens)
-        connection.settings = connection.settings | dict(callback.fields)
-        connection.state, connection.state_reason = Connection.State.CONNECTED, ""
-        connection.connected_at = timezone.now()
-        connection.save(update_fields=(*TOKENS, "settings", "state", "state_reason", "connected_at"))
+        row = _row(connection)
+        _store(row, tokens)
+        row.settings = row.settings | dict(callback.fields)
+        row.state, row.state_reason, row.connected_at = Connection.State.CONNECTED, "", timezone.now()
+        row.save(update_fields=(*TOKENS, "settings", "state", "state_reason", "connected_at"))
         audit.record("connection.connected", subject=connection, actor=by, data={"company": dict(callback.fields)})
+        connection.refresh_from_db()
 
 
 def secrets_of(connection: Connection) -> dict[str, str]:
@@ -84,24 +105,30 @@ def refresh(connection: Connection, *, refused: str = "") -> dict[str, str]:
     `refused` is an access token that the vendor no longer takes, whatever its end was said to be. Raises ConsentLost
     where the grant is gone, TryLater where the vendor could not say: then nothing is concluded from it.
     """
-    give_up = time.monotonic() + PATIENCE
-    while time.monotonic() < give_up:
+    give_up, pause = time.monotonic() + PATIENCE, LOOK_EVERY
+    while True:
         with transaction.atomic():
             mine = connection.claim(seconds=REFRESH_LEASE)
             connection.refresh_from_db()
-        secrets = connection.secrets.reveal()
-        if connection.state == Connection.State.CONSENT_LOST:
-            if mine:
-                _release(connection)
+            secrets = connection.secrets.reveal()
+            is_lost, is_fresh = (
+                connection.state == Connection.State.CONSENT_LOST,
+                _is_fresh(connection, secrets, refused),
+            )
+            if mine and (is_lost or is_fresh):
+                connection.release()
+            elif mine:
+                before = _begin(connection)
+        if is_lost:
             raise ConsentLost(connection.state_reason)
-        if _is_fresh(connection, secrets, refused):
-            if mine:
-                _release(connection)
+        if is_fresh:
             return dict(secrets)
-        if mine:
-            return _refresh(connection, secrets)
-        time.sleep(0.1)
-    raise TryLater(sent=False, retry_after=5, explanation="Another worker is still fetching a fresh token.")
+        if mine and _refresh(connection, secrets, *before):
+            return dict(connection.secrets.reveal())
+        if time.monotonic() >= give_up:
+            raise TryLater(sent=False, retry_after=5, explanation="Another worker is still fetching a fresh token.")
+        time.sleep(pause)
+        pause = min(2 * pause, LOOK_AT_LEAST_EVERY)
 
 
 def disconnect(connection: Connection, *, by: Any) -> None:
@@ -111,10 +138,13 @@ def disconnect(connection: Connection, *, by: Any) -> None:
         tokens = _tokens(connection, connection.secrets.reveal())
         oauth.revoke(auth, tokens, site=site_of(connection), client=_client(connection), allow=allowed_addresses())
     with transaction.atomic():
-        connection.secrets, connection.token_expires_at, connection.grant_expires_at = {}, None, None
-        connection.state, connection.state_reason = Connection.State.NEW, "disconnected by a person"
-        connection.save()
+        row = _row(connection)
+        for name in TOKENS:
+            setattr(row, name, {} if name == "secrets" else None)
+        row.state, row.state_reason = Connection.State.NEW, "disconnected by a person"
+        row.save(update_fields=(*TOKENS, "state", "state_reason"))
         audit.record("connection.disconnected", subject=connection, actor=by)
+        connection.refresh_from_db()
 
 
 def _is_fresh(connection: Connection, secrets: Mapping[str, str], refused: str) -> bool:
@@ -126,23 +156,82 @@ def _is_fresh(connection: Connection, secrets: Mapping[str, str], refused: str) 
     return ends is None or ends - timezone.now() >= FRESH
 
 
-def _refresh(connection: Connection, secrets: Mapping[str, str]) -> dict[str, str]:
+def _begin(connection: Connection) -> tuple[datetime | None, datetime | None]:
+    """Write down that a refresh begins, and when another worker looks after it should this one end; gives what stood there.
+
+    Inside a transaction, under the lease.
+    """
+    before = connection.renewing_since, connection.renew_at
+    if _rotates(connection):
+        now = timezone.now()
+        connection.renewing_since = connection.renewing_since or now
+        connection.renew_at = now + timedelta(seconds=REFRESH_LEASE)
+        connection.save(update_fields=("renewing_since", "renew_at"))
+    return before
+
+
+def _refresh(
+    connection: Connection, secrets: Mapping[str, str], since: datetime | None, renew_at: datetime | None
+) -> bool:
+    """Fetch and store fresh tokens; False where the grant was replaced by a person meanwhile, and what we heard is of no use.
+
+    `since` and `renew_at` are put back where the vendor was not even reached. Raises VendorError.
+    """
     try:
         tokens = _fetch(connection, secrets)
     except ConsentLost as lost:
-        with transaction.atomic():  # together, so that whoever waits does not ask in vain as well
-            lose_consent(connection, lost)
+        # Together, so that whoever waits does not ask in vain as well.
+        with transaction.atomic():
+            row = _row(connection)
+            is_ours = _grant(row.secrets.reveal()) == _grant(secrets)
+            if is_ours:
+                row.renewing_since = row.renew_at = None
+                row.save(update_fields=("renewing_since", "renew_at"))
+                lose_consent(connection, lost)
+            connection.release()
+        if is_ours:
+            raise
+        return False
+    except VendorError as error:
+        with transaction.atomic():
+            row = _row(connection)
+            if row.fence == connection.fence and _rotates(connection):
+                row.renewing_since, row.renew_at = (
+                    (row.renewing_since, _again(row)) if error.may_have_acted else (since, renew_at)
+                )
+                row.save(update_fields=("renewing_since", "renew_at"))
             connection.release()
         raise
     except BaseException:
         _release(connection)
         raise
+    return _keep(connection, secrets, tokens)
+
+
+def _keep(connection: Connection, secrets: Mapping[str, str], tokens: Tokens) -> bool:
+    """Store what the vendor gave for these secrets, unless a person has replaced them; False where so."""
     with transaction.atomic():
-        connection.hold()
-        _store(connection, tokens)
-        connection.leased_until = None
-        connection.save(update_fields=(*TOKENS, "leased_until"))
-    return dict(connection.secrets.reveal())
+        row = _row(connection)
+        is_ours = _grant(row.secrets.reveal()) == _grant(secrets)
+        if is_ours:
+            _store(row, tokens)
+            if row.fence != connection.fence:
+                # We were stopped past our lease, and somebody else asked with the old token meanwhile: what we hold is
+                # newer, whatever that one was told, and whether it still counts is found out at once.
+                row.renewing_since = row.renew_at = timezone.now()
+                if row.state == Connection.State.CONSENT_LOST:
+                    row.state, row.state_reason = Connection.State.CONNECTED, ""
+            row.save(update_fields=(*TOKENS, "state", "state_reason"))
+        connection.release()
+        connection.refresh_from_db()
+    return is_ours
+
+
+def _again(row: Connection) -> datetime:
+    """When a refresh without a clear answer is tried again although nobody needs it: ever later, and not all at once."""
+    now = timezone.now()
+    so_far = now - (row.renewing_since or now)
+    return now + min(max(so_far, SOONEST), LATEST) * random.uniform(0.75, 1)  # noqa: S311  # not money: jitter
 
 
 def _fetch(connection: Connection, secrets: Mapping[str, str]) -> Tokens:
@@ -158,10 +247,28 @@ def _logs_in(connection: Connection) -> bool:
     return isinstance(connector(connection.connector).auth, LogIn)
 
 
+def _rotates(connection: Connection) -> bool:
+    """Whether a refresh may end what was kept before; a session is opened again as often as one likes."""
+    return isinstance(connector(connection.connector).auth, OAuth2Code)
+
+
+def _grant(secrets: Mapping[str, str]) -> dict[str, str]:
+    """What fresh access is asked for with."""
+    return {name: value for name, value in secrets.items() if name != "access_token"}
+
+
+def _row(connection: Connection) -> Connection:
+    """The connection as it is kept now, locked to the end of the transaction."""
+    return Connection.objects.select_for_update().get(pk=connection.pk)
+
+
 def lose_consent(connection: Connection, lost: ConsentLost) -> None:
-    """Pause a connection whose consent is lost: its work is kept, and goes on when it is connected again."""
-    usable = Connection.objects.filter(pk=connection.pk, state__in=(Connection.State.NEW, Connection.State.CONNECTED))
-    if usable.update(state=Connection.State.CONSENT_LOST, state_reason=str(lost)):
+    """Pause a connection whose consent is lost: its work is kept, and goes on when it is connected again.
+
+    Inside a transaction. Who has to connect it again is told within a minute, see `consents`.
+    """
+    usable = Connection.objects.filter(pk=connection.pk).exclude(state=Connection.State.CONSENT_LOST)
+    if usable.update(state=Connection.State.CONSENT_LOST, state_reason=str(lost), told_at=None):
         connection.state, connection.state_reason = Connection.State.CONSENT_LOST, str(lost)
         audit.record("connection.consent_lost", subject=connection, data={"words": lost.words})
 
@@ -188,7 +295,8 @@ def _tokens(connection: Connection, secrets: Mapping[str, str]) -> Tokens:
         access=secrets.get("access_token", ""),
         refresh=secrets.get("refresh_token"),
         expires_at=connection.token_expires_at,
-        refresh_expires_at=connection.grant_expires_at,
+        refresh_expires_at=connection.refresh_expires_at,
+        consent_expires_at=connection.grant_expires_at,
         more=more,
     )
 
@@ -197,8 +305,12 @@ def _store(connection: Connection, tokens: Tokens) -> None:
     # What a person typed stays: a session is opened with it again.
     connection.secrets = connection.secrets.reveal() | tokens.secrets()
     connection.token_expires_at = tokens.expires_at
-    ends: list[datetime] = [moment for moment in (tokens.refresh_expires_at, tokens.consent_expires_at) if moment]
-    connection.grant_expires_at = min(ends) if ends else None
+    connection.refresh_expires_at = tokens.refresh_expires_at
+    connection.grant_expires_at = tokens.consent_expires_at
+    connection.renewing_since, connection.renew_at = None, None
+    if tokens.refresh_expires_at is not None:
+        now = timezone.now()
+        connection.renew_at = now + max((tokens.refresh_expires_at - now) * USED_UP, LATEST)
 
 
 def _oauth(connection: Connection) -> OAuth2Code:

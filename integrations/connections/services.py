@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.connections import callers, line
+from integrations.connections import authorise, callers, line
 from integrations.connections.knocks import listen
 from integrations.connections.models import Connection, Errand
 from integrations.connections.outstanding import digest_of
@@ -44,6 +44,10 @@ def save_connection(connection: Connection, *, secrets: Mapping[str, str] | None
         raise ValidationError({"settings": f"Fill in: {', '.join(missing)}."})
     if faults := kind.dialect.faults(site_of(connection)):
         raise ValidationError({"settings": list(faults)})
+    if kept := Connection.objects.select_for_update().filter(pk=connection.pk).first():
+        # What was loaded for the form may be older than a token that was refreshed since.
+        for name in authorise.BY_WORKERS:
+            setattr(connection, name, getattr(kept, name))
     if secrets:
         connection.secrets = connection.secrets.reveal() | dict(secrets)
     if isinstance(kind.auth, LogIn):

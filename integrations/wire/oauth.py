@@ -32,7 +32,7 @@ from .site import Site
 for _talker in ("oauthlib", "requests_oauthlib"):
     logging.getLogger(_talker).setLevel(logging.WARNING)
 
-LONGEST = 30.0
+LONGEST = 20.0
 """Seconds that a conversation with a token address may take."""
 
 
