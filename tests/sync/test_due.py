@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from contextvars import Context
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
@@ -148,10 +149,10 @@ def test_the_trouble_of_one_tenant_does_not_keep_the_others_waiting(
         many(_same_flow_for_another(), 1)
     from tenants.scope import current_tenant_id
 
-    def troubled(flow: Flow) -> object:
+    def troubled(flow: Flow, **options: Any) -> object:
         if current_tenant_id() == tenant.pk:
             raise ValueError("a time zone that nobody knows")
-        return schedules.next_slot(flow)
+        return schedules.next_slot(flow, **options)
 
     monkeypatch.setattr(due, "next_slot", troubled)
 
