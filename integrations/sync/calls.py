@@ -12,16 +12,17 @@ A lost call is never composed anew: until a look-up at the vendor says what beca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from integrations.connections import line
 from integrations.sync.envelope import open_intents, request_of, settle_seconds, target_of
-from integrations.sync.models import Call, CallIntent, Intent, Item, Run
+from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
 from integrations.wire.errors import TryLater, VendorError
 from integrations.wire.message import Answer, Pending
 from plumbing.slices import after
@@ -168,17 +169,28 @@ def _withdraw_if_ended(call: Call) -> None:
         withdraw(call.run)
 
 
-def revive(item: Item) -> bool:
-    """Take up the step at which an item was refused; False where it was not begun, or something else was done since.
+def half_done(flow: Flow, identities: Collection[UUID]) -> dict[UUID, Intent]:
+    """What was begun at the target and then refused at a later step, and is not brought to its end: identity → intent."""
+    meant = Intent.objects.filter(connection=flow.target_id, object=flow.target_object, identity__in=identities)
+    last = meant.order_by("identity", "-pk").distinct("identity").select_related("item")
+    return {each.identity_id: each for each in last if each.state == Intent.State.REFUSED and each.step > 1}
 
-    Inside a transaction.
+
+def revive(item: Item) -> bool:
+    """Take up the step at which a record was refused; False where it was not begun, or something else was done since.
+
+    What was decided about it in the meantime is decided anew once that step is done. Inside a transaction.
     """
-    last = Intent.objects.filter(
-        connection=item.flow.target_id, object=item.flow.target_object, identity=item.identity_id
-    ).order_by("pk").last()  # fmt: skip
-    if last is None or last.item_id != item.pk or last.state != Intent.State.REFUSED or last.step == 1:
+    last = half_done(item.flow, [item.identity_id]).get(item.identity_id)
+    if last is None or (last.item.flow_id, last.item.record_id) != (item.flow_id, item.record_id):
         return False
     Intent.objects.filter(pk=last.pk).update(state=Intent.State.READY, settled_at=None)
+    overtaken = last.item_id != item.pk
+    if overtaken:
+        Item.objects.filter(pk=item.pk).update(state=Item.State.SUPERSEDED, ended_at=timezone.now())
+    Item.objects.filter(pk=last.item_id).update(
+        state=Item.State.APPLYING, reason=Item.ALONE, ended_at=None, again=overtaken
+    )
     return True
 
 

@@ -38,10 +38,11 @@ def left_over(run: Run) -> Sequence[Record]:
 
 
 def overtaken(run: Run) -> Sequence[Record]:
-    """A page of records of this run about which something else was done, here or there, while ours was on its way."""
+    """A page of records about which something else was done, here or there, while ours was on its way."""
     with transaction.atomic():
-        late = Item.objects.filter(run=run, state=Item.State.WAITING, reason__in=("stale", "overtaken", "closed"))
-        ids = list(late.order_by("pk").values_list("record_id", flat=True)[:PAGE])
+        late = Q(run=run, state=Item.State.WAITING, reason__in=("stale", "overtaken", "closed"))
+        changed = Q(flow=run.flow_id, again=True) & ~Q(state=Item.State.APPLYING)
+        ids = list(Item.objects.filter(late | changed).order_by("pk").values_list("record_id", flat=True)[:PAGE])
         return read(Record.objects.filter(pk__in=ids))
 
 

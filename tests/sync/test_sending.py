@@ -289,6 +289,30 @@ def test_what_was_refused_half_done_is_finished_when_it_is_released(
     assert open_issues() == []
 
 
+def test_what_was_refused_half_done_is_never_taken_for_done_whatever_is_decided_in_between(
+    shop: Toy, books: Toy, bring: Bring, connectors: dict[str, Any]
+) -> None:
+    in_two_steps(connectors)
+    customers(shop, 2)
+    books.refuse["Customer 1"], books.refuse_from = "refused", 2
+    flow = bring("customer")
+    run_one(flow)
+    shop.put("customer", "001", name="Customer 1", phone="0123")
+
+    between = run_one(flow)
+
+    assert between.colour == "amber"
+    with transaction.atomic():
+        held = Item.objects.get(state=Item.State.HELD)
+    assert held.reason == "half_done"
+    books.refuse.clear()
+    retry(held, by=None)
+    assert run_one(flow).colour == "green"
+    assert steps_of(books, 1) == steps_of(books, 2) == ["Customer 0", "Customer 1"]
+    assert open_issues() == []
+    assert [row["phone"] for row in books.rows["customer"].values() if row["name"] == "Customer 1"] == ["0123"]
+
+
 def test_a_lost_second_step_that_was_done_for_some_goes_on_with_the_others(
     shop: Toy, books: Toy, bring: Bring, connectors: dict[str, Any]
 ) -> None:
