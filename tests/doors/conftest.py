@@ -15,6 +15,7 @@ from tenants.access.models import Membership, SupportAccess, User
 from tenants.models import Tenant
 from tenants.scope import tenant_scope
 from tests.conftest import Visitor
+from tests.doors.knocking import mugs, vendor
 from tests.doors.world import World, world
 from tests.journeys.conftest import books, exchange, quickbooks, sales
 from tests.polled import connectors, counter_connection, known, runner, their_runner
@@ -26,10 +27,12 @@ __all__ = (
     "counter_connection",
     "exchange",
     "known",
+    "mugs",
     "quickbooks",
     "runner",
     "sales",
     "their_runner",
+    "vendor",
 )
 
 ROLES = ("owner", "admin", "operator", "auditor")
