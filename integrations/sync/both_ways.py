@@ -20,10 +20,15 @@ from integrations.mapping.prepared import Prepared, prepare
 from integrations.mapping.rules import BadRules
 from integrations.records.models import Record
 from integrations.sync import references
+from integrations.sync.decide import LINES, Agreed, Terms
 from integrations.sync.fields import comparable, restore, store
+from integrations.sync.lines import knowing, line_ids
+from integrations.sync.lines_merged import Written as Lines
+from integrations.sync.lines_merged import agreed_back
 from integrations.sync.match import target_identities
 from integrations.sync.models import Flow
 from integrations.sync.plan import context_of
+from integrations.sync.terms import opposite, terms_of
 from plumbing.pages import write_page
 
 Fields = dict[str, Any]
@@ -38,18 +43,14 @@ class Written:
     external_id: str
     before: Canonical | None
     now: Canonical
+    # Its lines that were rebuilt there: old id → new one.
+    renamed: Mapping[str, str]
 
 
 def agree_back(flow: Flow, written: Sequence[Written]) -> None:
     """Write down what these writes have changed as agreed by the flows that go the other way, if there are any."""
-    back = Flow.objects.filter(
-        source=flow.target_id,
-        source_object=flow.target_object,
-        target=flow.source_id,
-        target_object=flow.source_object,
-    ).select_related("source", "target", "mapping")
-    for each in back:
-        _agree(each, written)
+    for back in opposite(flow):
+        _agree(back, written)
 
 
 def _agree(back: Flow, written: Sequence[Written]) -> None:
@@ -65,22 +66,25 @@ def _agree(back: Flow, written: Sequence[Written]) -> None:
         row.identity_id: row
         for row in Agreement.objects.filter(mapping=back.mapping_id, identity__in=set(identities.values()))
     }
+    mapped = {name: _mapped(back, mapping, said, refer) for name, said in plain.items()}
+    terms = _terms(back, mapping, mapped)
     rows = []
     for each in written:
-        identity, name = identities[each.external_id], each.external_id
-        now, was = (_mapped(back, mapping, said.get(name), refer) for said in (plain, earlier))
+        identity, now = identities[each.external_id], mapped[each.external_id]
         agreed = standing.get(identity)
         if now is None or (agreed is None and each.before is not None):
             continue  # that flow has yet to meet this record, and decides for itself
         holds = comparable(codec.to_plain(codec.decode(each.source.kind, each.source.canonical.encode())))
-        ours = {field for field in now if was is None or now[field] != was.get(field)}
+        was = _mapped(back, mapping, earlier.get(each.external_id), refer)
+        before = Agreed(restore(agreed.source), restore(agreed.target)) if agreed else Agreed({}, {})
+        after = laid_over(before, was, now, holds, terms[each.external_id], renamed=each.renamed)
         rows.append(
             Agreement(
                 mapping=back.mapping,
                 identity_id=identity,
                 edition=mapping.edition,
-                source=_laid_over(agreed.source if agreed else "", now, ours),
-                target=_laid_over(agreed.target if agreed else "", holds, ours),
+                source=store(after.source),
+                target=store(after.target),
                 agreed_at=timezone.now(),
             )
         )
@@ -106,5 +110,29 @@ def _mapped(back: Flow, mapping: Prepared, plain: Fields | None, refer: referenc
     return empty | comparable(codec.to_plain(record))
 
 
-def _laid_over(agreed: str, said: Mapping[str, Any], fields: set[str]) -> str:
-    return store(restore(agreed) | {name: said.get(name) for name in fields})
+def _terms(back: Flow, mapping: Prepared, mapped: Mapping[str, Fields | None]) -> Mapping[str, Terms]:
+    """The terms of each record, with what its lines are called where they came from."""
+    terms = terms_of(back, mapping)
+    keys = {name: [line.get("key") for line in (now or {}).get(LINES) or ()] for name, now in mapped.items()}
+    names = line_ids(back, keys) if terms.lines is not None else {}
+    return {name: knowing(terms, names.get(name, {})) for name in mapped}
+
+
+def laid_over(
+    agreed: Agreed, was: Fields | None, now: Fields, holds: Fields, terms: Terms, *, renamed: Mapping[str, str]
+) -> Agreed:
+    """What was agreed, with what a write has just changed from `was` to `now` laid over it, lines line by line."""
+    source, target = dict(agreed.source), dict(agreed.target)
+    for name, said in now.items():
+        if was is not None and said == was.get(name):
+            continue
+        source[name], target[name] = said, holds.get(name)
+        if name == LINES and was is not None and terms.lines is not None:
+            lists = was.get(name), said, holds.get(name), agreed.source.get(name), agreed.target.get(name)
+            if not all(isinstance(each, list) for each in lists):
+                continue
+            before, after, there, ours, theirs = lists
+            lines = Lines(was=before or (), now=after, holds=there or (), source=ours or (), target=theirs or ())
+            if (laid := agreed_back(lines, terms.lines, renamed=renamed)) is not None:
+                source[name], target[name] = laid
+    return Agreed(source, target)

@@ -1,6 +1,8 @@
 """What is to be done about one record: a pure function of what each side says and of what both last agreed on.
 
-Field values come in their comparable form (`fields.comparable`): texts, booleans, lists and mappings.
+Three ways, field by field, and lines line by line: a field goes where only the source has changed it, stays where only the
+target has, and where both have the policy says who wins. A field that belongs to one side is that side's alone. Field
+values come in their comparable form (`fields.comparable`): texts, booleans, lists and mappings.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from integrations.mapping.rules import Owner
+from integrations.sync import lines_merged
+from integrations.sync.alike import alike, says
+from integrations.sync.lines_merged import Ends, Ways
 from integrations.sync.policy import Policy, Winner
 
 Fields = Mapping[str, Any]
-LINE_KEY = "key"  # the source's own key of a line: it tells lines apart, and no target is asked to hold it
-EMPTY: tuple[Any, ...] = (None, "", [], {})
-REF = {"external_id", "number", "name"}  # the members of a reference: where both ends give the id, it alone counts
+LINES = "lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,17 @@ class Agreed:
 
     source: Fields
     target: Fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms a record is shared: to whom fields belong that do not belong to both, and how its lines go."""
+
+    owners: Mapping[str, Owner] = field(default_factory=dict)
+    lines: Ways | None = None
+
+
+ALL_SHARED = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +112,7 @@ SKIPS = {
 }
 
 
-def decide(wanted: Fields, match: Match, agreed: Agreed | None, policy: Policy) -> Change:
+def decide(wanted: Fields, match: Match, agreed: Agreed | None, policy: Policy, terms: Terms = ALL_SHARED) -> Change:
     """What to do about a live source record whose mapped fields are `wanted`."""
     if match.candidates:
         words = f"it cannot be told who this is there: {', '.join(match.candidates)} could be, and not for sure"
@@ -109,24 +124,91 @@ def decide(wanted: Fields, match: Match, agreed: Agreed | None, policy: Policy) 
             "target_gone", f"the target's record {match.target_id} is {match.gone} there, but lives at the source"
         )
     holds = match.holds or {}
+    shared = {name: said for name, said in wanted.items() if terms.owners.get(name) != "target"}
     if agreed is None:
-        return _first_match(wanted, holds, policy)
-    ours = [name for name in wanted if not says(agreed.source.get(name), wanted[name])]
-    if not ours:
-        theirs = [name for name in wanted if not _alike(holds.get(name), agreed.target.get(name))]
-        return Skip("changed_there", _differences(theirs, wanted, holds)) if theirs else Skip("nothing_new")
-    ours = [name for name in ours if not says(holds.get(name), wanted[name])]
-    if not ours:
-        return Skip("same_already")
-    clashes = [name for name in ours if not _alike(holds.get(name), agreed.target.get(name))]
+        return _first_match(shared, holds, policy)
     winner = _winner(match, policy)
+    fields = [_field(name, said, holds, agreed, winner, terms) for name, said in shared.items()]
+    news = [each for each in fields if each.is_news]
+    if not news:
+        theirs = [each.name for each in fields if each.is_theirs]
+        return Skip("changed_there", _differences(theirs, wanted, holds)) if theirs else Skip("nothing_new")
+    clashes = [name for each in news for name in each.clashes]
     if clashes and winner == "ask":
         return Hold("both_changed", f"both sides changed {', '.join(sorted(clashes))} since they last agreed")
-    if clashes and winner == "target":
-        ours = [name for name in ours if name not in clashes]
-        if not ours:
-            return Skip("target_wins", _differences(clashes, wanted, holds))
-    return _update(ours, wanted, holds, policy)
+    goes = [each for each in news if each.is_open]
+    if goes:
+        after = {each.name: each.after for each in goes}
+        return _update(list(after), after, holds, policy)
+    lost = [each.name for each in news if each.clashes]
+    return Skip("target_wins", _differences(lost, wanted, holds)) if lost else Skip("same_already")
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """One mapped field, three ways."""
+
+    name: str
+    after: Any  # what the target is to say
+    is_news: bool  # the source says something else than was agreed
+    is_theirs: bool  # the target does
+    is_open: bool  # the target has to change for it
+    clashes: Sequence[str] = ()
+
+
+def _field(name: str, said: Any, holds: Fields, agreed: Agreed, winner: Winner, terms: Terms) -> _Field:
+    there, is_open = holds.get(name), not says(holds.get(name), said)
+    is_news = not says(agreed.source.get(name), said)
+    if terms.owners.get(name) == "source":
+        return _Field(name, said, is_news or is_open, False, is_open)
+    if name == LINES and terms.lines is not None and (ends := _ends(said, holds, agreed)) is not None:
+        merged = lines_merged.merge(ends, terms.lines, winner=winner)
+        if merged is not None:
+            is_open = not _same_lines(merged.lines, there)
+            return _Field(name, merged.lines, merged.news, merged.theirs, is_open, tuple(merged.clashes))
+    is_theirs = not alike(there, agreed.target.get(name))
+    clashes = (name,) if is_news and is_open and is_theirs else ()
+    return _Field(name, said, is_news, is_theirs, is_open and not (clashes and winner == "target"), clashes)
+
+
+def _ends(said: Any, holds: Fields, agreed: Agreed) -> Ends | None:
+    """The lines at both ends, now and when both last agreed; None where one of them has none to tell apart."""
+    all_four = said, holds.get(LINES), agreed.source.get(LINES), agreed.target.get(LINES)
+    if not all(isinstance(each, list) for each in all_four):
+        return None
+    wanted, there, was, stood = all_four
+    return Ends(wanted=wanted, holds=there, was=was, stood=stood)
+
+
+def _same_lines(merged: Sequence[Fields], there: Sequence[Fields]) -> bool:
+    standing = {line.get("external_id"): line for line in there}
+    return len(merged) == len(standing) and all(
+        line.get("external_id") in standing and says(standing[line["external_id"]], _asked(line)) for line in merged
+    )
+
+
+def _asked(line: Fields) -> Fields:
+    return {name: said for name, said in line.items() if name != "external_id"}
+
+
+def agree(wanted: Fields, holds: Fields, agreed: Agreed | None, terms: Terms = ALL_SHARED) -> Agreed:
+    """What both ends agree on, once it is decided and done.
+
+    What only the target has changed stays as it was agreed before: if the source changes it later, both will have.
+    """
+    if agreed is None:
+        return Agreed(wanted, {name: holds.get(name) for name in wanted})
+    return Agreed(wanted, {name: _agreed_there(name, said, holds, agreed, terms) for name, said in wanted.items()})
+
+
+def _agreed_there(name: str, said: Any, holds: Fields, agreed: Agreed, terms: Terms) -> Any:
+    there = holds.get(name)
+    if name == LINES and terms.lines is not None and (ends := _ends(said, holds, agreed)) is not None:
+        lines = lines_merged.stood(ends, terms.lines)
+        if lines is not None:
+            return lines
+    is_theirs_alone = name in agreed.source and says(agreed.source[name], said) and not says(there, said)
+    return agreed.target.get(name) if is_theirs_alone else there
 
 
 def _winner(match: Match, policy: Policy) -> Winner:
@@ -170,27 +252,3 @@ def _update(names: Sequence[str], wanted: Fields, holds: Fields, policy: Policy)
 
 def _differences(names: Sequence[str], wanted: Fields, holds: Fields) -> tuple[Difference, ...]:
     return tuple(Difference(name, holds.get(name), wanted[name]) for name in sorted(names))
-
-
-def says(holds: Any, wanted: Any) -> bool:
-    """Whether a value says all that is wanted of it; what it says beyond that does not count.
-
-    Texts compare without the blanks at their ends, which vendors strip; references by external id where both have one.
-    """
-    if isinstance(wanted, Mapping):
-        if not isinstance(holds, Mapping):
-            return not wanted and holds is None
-        if wanted.keys() <= REF and "external_id" in wanted and "external_id" in holds:
-            return bool(wanted["external_id"] == holds["external_id"])
-        return all(says(holds.get(name), value) for name, value in wanted.items() if name != LINE_KEY)
-    if isinstance(wanted, list | tuple):
-        if not isinstance(holds, list | tuple):
-            return not wanted and holds is None
-        return len(holds) == len(wanted) and all(map(says, holds, wanted))
-    if isinstance(wanted, str) and isinstance(holds, str):
-        return holds.strip() == wanted.strip()
-    return bool(holds == wanted) or (wanted in EMPTY and holds in EMPTY)
-
-
-def _alike(one: Any, other: Any) -> bool:
-    return says(one, other) and says(other, one)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -16,6 +16,7 @@ from integrations.connectors.registry import connector
 from integrations.crosswalk import who
 from integrations.records.keep import exact
 from integrations.records.models import Record
+from integrations.sync.decide import LINES
 from integrations.sync.lines import with_line_ids
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
 from integrations.wire.connector import Write
@@ -98,11 +99,7 @@ def open_intents(call: Call) -> QuerySet[Intent]:
 def writes_of(flow: Flow, intents: Sequence[Intent]) -> list[Write]:
     """The intents in the connector's terms, with what the target last said of each record."""
     kind = flow.mapping.kind_to
-    wanted = {
-        intent.item.record.external_id: codec.decode(kind, intent.item.wanted.encode())
-        for intent in intents
-        if intent.item.wanted
-    }
+    wanted = {intent.item.record.external_id: meant_by(intent.item, kind) for intent in intents if intent.item.wanted}
     names = who.names([intent.identity_id for intent in intents], at=flow.target, object=flow.target_object)
     rows = Record.objects.filter(connection=flow.target_id, object=flow.target_object, external_id__in=names.values())
     held = {row.external_id: row for row in rows}
@@ -123,6 +120,19 @@ def writes_of(flow: Flow, intents: Sequence[Intent]) -> list[Write]:
             )
         )
     return writes
+
+
+def meant_by(item: Item, kind: str) -> Canonical:
+    """What the target is to say: what the source wants, with lines that have been merged as they were planned and shown."""
+    wanted = codec.decode(kind, item.wanted.encode())
+    lines = next((each["after"] for each in item.differences if each["field"] == LINES), None)
+    if item.operation != Item.Operation.UPDATE or lines is None:
+        return wanted
+    return codec.from_plain(kind, {**codec.to_plain(wanted), LINES: [_said(line) for line in lines]})
+
+
+def _said(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in line.items() if value is not None}
 
 
 def _canonical(

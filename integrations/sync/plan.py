@@ -34,12 +34,14 @@ from integrations.sync.decide import (
     Skip,
     Update,
     Void,
+    agree,
     decide,
     decide_gone,
 )
 from integrations.sync.fields import comparable, restore, store
+from integrations.sync.lines import Pair, knowing_lines, link_lines
 from integrations.sync.models import Flow, Item, Run
-from integrations.sync.policy import policy_of
+from integrations.sync.terms import policy_by, terms_of
 from plumbing.pages import update_page, write_page
 from tenants import audit
 from tenants.models import Tenant
@@ -108,15 +110,16 @@ class _Page:
 
     def __init__(self, run: Run, records: Sequence[Record]) -> None:
         self.run, self.flow, self.records = run, run.flow, records
-        self.policy = policy_of(self.flow.policy)
         self.mapping: Prepared = prepare(self.flow.mapping, context=context_of(self.flow))
+        self.policy = policy_by(self.flow, self.mapping)
         self.wanted: dict[str, Fields] = {}
         self.encoded: dict[str, str] = {}
         self.held_back: dict[str, Hold | Skip] = {}
         self.waiting: dict[str, str] = {}
         self.items: list[Item] = []
         self.issues: list[Issue] = []
-        self.agreements: dict[UUID, tuple[Fields, Fields]] = {}
+        self.agreements: dict[UUID, Agreed] = {}
+        self.same_lines: list[Pair] = []
         self.counts: Counter[str] = Counter()
 
     def translate(self) -> None:
@@ -165,6 +168,16 @@ class _Page:
             mapping=self.flow.mapping_id, identity__in=set(self.matches.identities.values())
         )
         self.agreed = {row.identity_id: Agreed(restore(row.source), restore(row.target)) for row in rows}
+        agreed = {name: self.agreed.get(self.matches.identities[name]) for name in self.wanted}
+        self.terms = knowing_lines(
+            self.flow,
+            terms_of(self.flow, self.mapping),
+            {
+                name: (self.wanted[name], self.matches.matches[name].holds, each)
+                for name, each in agreed.items()
+                if each
+            },
+        )
 
     def decide(self) -> None:
         """Decide each record, purely from values."""
@@ -181,7 +194,7 @@ class _Page:
         if name in self.waiting:
             return None
         agreed = self.agreed.get(self.matches.identities[name])
-        return decide(self.wanted[name], found, agreed, self.policy)
+        return decide(self.wanted[name], found, agreed, self.policy, self.terms[name])
 
     def _plan_one(self, record: Record, found: Match, change: Change | None) -> None:
         name = record.external_id
@@ -215,13 +228,21 @@ class _Page:
                 item.differences = [asdict(difference) for difference in differences]
                 item.ended_at = item.decided_at
                 if reason in AGREED and found.holds is not None:
-                    mapped = self.wanted[name]
-                    self.agreements[item.identity_id] = (mapped, {key: found.holds.get(key) for key in mapped})
+                    self._agree(item, found.holds)
             case Hold(reason, words, candidates):
                 item.state, item.reason, item.words = State.HELD, reason, words
                 item.candidates = list(candidates)
                 self.issues.append(self._issue(record, reason, words))
         self.items.append(item)
+
+    def _agree(self, item: Item, holds: Fields) -> None:
+        """Both say the same, or are left to differ; lines that were met for the first time are known from here on."""
+        name, before = item.record.external_id, self.agreed.get(item.identity_id)
+        self.agreements[item.identity_id] = agree(self.wanted[name], holds, before, self.terms[name])
+        if before is None and item.reason == "same_already":
+            ours, theirs = self.wanted[name].get("lines"), holds.get("lines")
+            if isinstance(ours, list) and isinstance(theirs, list):
+                self.same_lines.append(Pair.of(name, ours, item.target_id, theirs))
 
     def _issue(self, record: Record, reason: str, words: str) -> Issue:
         return Issue(
@@ -245,17 +266,18 @@ class _Page:
         now = timezone.now()
         self._supersede(now)
         self._link_recognised()
+        link_lines(self.flow, self.same_lines)
         write_page(
             [
                 Agreement(
                     mapping=self.flow.mapping,
                     identity_id=identity,
                     edition=self.mapping.edition,
-                    source=store(source),
-                    target=store(target),
+                    source=store(agreed.source),
+                    target=store(agreed.target),
                     agreed_at=now,
                 )
-                for identity, (source, target) in self.agreements.items()
+                for identity, agreed in self.agreements.items()
             ],
             unique=("tenant_id", "mapping_id", "identity_id"),
             update=("edition", "source", "target", "agreed_at"),

@@ -20,16 +20,28 @@ from integrations.connectors.registry import connector
 from integrations.crosswalk import who
 from integrations.crosswalk.models import Link
 from integrations.mapping.models import Agreement
+from integrations.mapping.prepared import prepare
 from integrations.records import issues
 from integrations.records.keep import keep
 from integrations.records.models import Issue, Record, Stream
 from integrations.sync import both_ways, calls, closing, origins
-from integrations.sync.envelope import answer_of, facts_of, intents_of, writes_of
-from integrations.sync.fields import comparable, store
-from integrations.sync.lines import Pair, link_lines
+from integrations.sync.decide import Agreed, agree
+from integrations.sync.envelope import answer_of, facts_of, intents_of, meant_by, writes_of
+from integrations.sync.fields import comparable, restore, store
+from integrations.sync.lines import Pair, knowing_lines, lines_of, link_lines, rebuilt
 from integrations.sync.models import Call, Intent, Item, Run
+from integrations.sync.terms import terms_of
 from integrations.wire.connector import Done, Failed, Outcome
-from integrations.wire.errors import ConsentLost, Forbidden, OutOfLimits, PeriodClosed, Refused, Stale, TryLater, VendorError
+from integrations.wire.errors import (
+    ConsentLost,
+    Forbidden,
+    OutOfLimits,
+    PeriodClosed,
+    Refused,
+    Stale,
+    TryLater,
+    VendorError,
+)
 from integrations.wire.message import Answer
 from integrations.wire.stream import Gone, Operation, Page
 from plumbing.pages import update_page, write_page
@@ -183,9 +195,9 @@ class _Batch:
         before = self._held_before()
         held = self._keep()
         self._link()
+        self._link_lines(held)
         self._agree(held)
         self._agree_back(before, held)
-        self._link_lines(held)
         origins.trace(
             self.run.flow, [(each.identity_id, each.item.wanted) for each, _ in self.done if each.item.wanted]
         )
@@ -203,9 +215,7 @@ class _Batch:
         flow = self.run.flow
         closing.refused(flow, [(item, item.reason == closing.REFUSED) for item in self.items])
         done = [
-            (intent.item, held.get(done.external_id))
-            for intent, done in self.done
-            if intent.state == Intent.State.DONE
+            (intent.item, held.get(done.external_id)) for intent, done in self.done if intent.state == Intent.State.DONE
         ]
         return closing.note(flow, done, self.now)
 
@@ -234,20 +244,31 @@ class _Batch:
         who.link(links, at=flow.target, object=flow.target_object, how=Link.How.CREATED)
 
     def _agree(self, held: dict[str, Canonical]) -> None:
-        kind, agreements = self.run.flow.mapping.kind_to, []
-        for intent, outcome in self.done:
-            if intent.state != Intent.State.DONE or not intent.item.wanted:
-                continue
-            wanted = comparable(codec.to_plain(codec.decode(kind, intent.item.wanted.encode())))
+        flow = self.run.flow
+        mapping = prepare(flow.mapping, context={})
+        ended = [each for each in self.done if each[0].state == Intent.State.DONE and each[0].item.wanted]
+        standing = self._agreed_before([intent for intent, _ in ended])
+        said: dict[str, tuple[Any, Any]] = {}
+        for intent, outcome in ended:
+            record = codec.decode(flow.mapping.kind_to, intent.item.wanted.encode())
+            wanted = dict.fromkeys(mapping.translator.mapped) | comparable(codec.to_plain(record))
             made = held.get(outcome.external_id)
             holds = comparable(codec.to_plain(made)) if made is not None else wanted
+            said[intent.item.record.external_id] = wanted, holds
+        before = {intent.item.record.external_id: standing.get(intent.identity_id) for intent, _ in ended}
+        known = {name: (*said[name], agreed) for name, agreed in before.items() if agreed is not None}
+        terms = knowing_lines(flow, terms_of(flow, mapping), known)
+        agreements = []
+        for intent, _ in ended:
+            name = intent.item.record.external_id
+            agreed = agree(*said[name], before[name], terms[name])
             agreements.append(
                 Agreement(
-                    mapping_id=self.run.flow.mapping_id,
+                    mapping_id=flow.mapping_id,
                     identity_id=intent.identity_id,
                     edition=intent.item.edition,
-                    source=store(wanted),
-                    target=store({name: holds.get(name) for name in wanted}),
+                    source=store(agreed.source),
+                    target=store(agreed.target),
                     agreed_at=self.now,
                 )
             )
@@ -256,6 +277,12 @@ class _Batch:
             unique=("tenant_id", "mapping_id", "identity_id"),
             update=("edition", "source", "target", "agreed_at"),
         )
+
+    def _agreed_before(self, intents: Sequence[Intent]) -> dict[UUID, Agreed]:
+        """What was agreed on before about what has been changed now."""
+        changed = [intent.identity_id for intent in intents if intent.operation == Item.Operation.UPDATE]
+        rows = Agreement.objects.filter(mapping=self.run.flow.mapping_id, identity__in=changed) if changed else ()
+        return {row.identity_id: Agreed(restore(row.source), restore(row.target)) for row in rows}
 
     def _held_before(self) -> dict[str, Canonical]:
         """What the target's records said before they were changed."""
@@ -266,6 +293,7 @@ class _Batch:
         return {row.external_id: codec.decode(row.kind, row.canonical.encode()) for row in rows} if changed else {}
 
     def _agree_back(self, before: dict[str, Canonical], held: dict[str, Canonical]) -> None:
+        kind = self.run.flow.mapping.kind_to
         written = [
             both_ways.Written(
                 identity=intent.identity_id,
@@ -273,6 +301,7 @@ class _Batch:
                 external_id=done.external_id,
                 before=before.get(done.external_id),
                 now=held[done.external_id],
+                renamed=rebuilt(meant_by(intent.item, kind), held[done.external_id]) if intent.item.wanted else {},
             )
             for intent, done in self.done
             # What has changed at the source since is not what was written.
@@ -285,8 +314,8 @@ class _Batch:
         for intent, outcome in self.done:
             made = held.get(outcome.external_id)
             if made is not None and intent.item.wanted:
-                wanted = codec.decode(kind, intent.item.wanted.encode())
-                pairs.append(Pair(intent.item.record.external_id, wanted, outcome.external_id, made))
+                wanted = lines_of(meant_by(intent.item, kind))
+                pairs.append(Pair.of(intent.item.record.external_id, wanted, outcome.external_id, lines_of(made)))
         link_lines(self.run.flow, pairs)
 
     def _entry(self, intent: Intent) -> audit.Entry:

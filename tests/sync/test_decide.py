@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from integrations.sync.alike import says
 from integrations.sync.decide import (
     SKIPS,
     Agreed,
@@ -22,7 +23,6 @@ from integrations.sync.decide import (
     Void,
     decide,
     decide_gone,
-    says,
 )
 from integrations.sync.fields import comparable
 from integrations.sync.policy import Policy

@@ -11,7 +11,7 @@ from django.db import transaction
 from integrations.crosswalk.models import Link
 from integrations.sync.models import Flow
 from tests.sync.toys import Toy
-from tests.sync.words import document, run_one
+from tests.sync.words import document, open_issues, run_one
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,13 +80,99 @@ def test_a_name_that_passes_to_another_line_is_no_longer_that_of_the_first(shop:
     assert linked(flow) == there(books) == ["1", "2"]
 
 
-def test_lines_that_somebody_rebuilt_there_are_not_called_by_names_that_are_gone(
-    shop: Toy, books: Toy, flow: Flow
-) -> None:
+def test_lines_that_somebody_rebuilt_there_are_known_again_by_what_they_say(shop: Toy, books: Toy, flow: Flow) -> None:
     (row,) = books.rows["invoice"].values()
     books.put("invoice", row["id"], lines=[{**line, "id": f"new {line['id']}"} for line in row["lines"]])
     invoice(shop, "a", "b", text="A cup")
 
     run_one(flow)
 
+    assert sent(books) == ["new 1", "new 2"]
+
+
+def test_lines_that_cannot_be_told_apart_are_written_anew_as_a_whole(shop: Toy, books: Toy, flow: Flow) -> None:
+    (row,) = books.rows["invoice"].values()
+    books.put("invoice", row["id"], lines=[{**line, "id": f"new {line['id']}", "text": "?"} for line in row["lines"]])
+    invoice(shop, "a", "b", text="A cup")
+
+    run_one(flow)
+
     assert sent(books) == [None, None]
+
+
+def edit_there(books: Toy, place: int, **members: Any) -> None:
+    """Somebody edits one line at the target."""
+    (row,) = books.rows["invoice"].values()
+    lines = [{**line, **(members if at == place else {})} for at, line in enumerate(row["lines"])]
+    books.put("invoice", row["id"], lines=lines)
+
+
+def texts(books: Toy) -> list[str]:
+    (row,) = books.rows["invoice"].values()
+    return [line["text"] for line in row["lines"]]
+
+
+def test_edits_of_two_lines_on_two_sides_merge(shop: Toy, books: Toy, flow: Flow) -> None:
+    edit_there(books, 1, text="A saucer")
+    shop.put("invoice", "1", lines=[*lines("a", text="A cup"), *lines("b")])
+
+    run = run_one(flow)
+
+    assert (run.counts["update"], texts(books)) == (1, ["A cup", "A saucer"])
+
+
+def test_a_line_added_there_stays_and_a_line_dropped_here_goes(shop: Toy, books: Toy, flow: Flow) -> None:
+    (row,) = books.rows["invoice"].values()
+    own = {"id": "9", "text": "Rounding", "quantity": "1", "price": "0", "amount": "0"}
+    books.put("invoice", row["id"], lines=[own, *row["lines"]])
+    shop.put("invoice", "1", lines=lines("b"), total="5.00")
+
+    run_one(flow)
+
+    assert sent(books) == ["9", "2"]
+    assert texts(books) == ["Rounding", "A mug"]
+
+
+def test_the_same_lines_in_another_order_are_no_news(shop: Toy, books: Toy, flow: Flow) -> None:
+    before = len(books.sent)
+    shop.put("invoice", "1", lines=lines("b", "a"))
+
+    run = run_one(flow)
+
+    assert (run.counts["skipped"], len(books.sent)) == (1, before)
+
+
+def test_the_same_field_of_a_line_edited_on_both_sides_is_named(shop: Toy, books: Toy, flow: Flow) -> None:
+    with transaction.atomic():
+        flow.policy = {"conflicts": "ask"}
+        flow.save()
+    edit_there(books, 0, text="A saucer")
+    shop.put("invoice", "1", lines=[*lines("a", text="A cup"), *lines("b")])
+
+    run_one(flow)
+
+    ((code, words),) = open_issues()
+    assert (code, "lines[1].description" in words) == ("both_changed", True)
+    assert texts(books) == ["A saucer", "A mug"]
+
+
+def test_lines_of_documents_that_were_there_already_are_known_from_their_first_match(
+    shop: Toy, books: Toy, bring: Callable[..., Flow]
+) -> None:
+    shop.put("customer", "c", name="Ann")
+    run_one(bring("customer"))
+    (customer,) = books.rows["customer"].values()
+    body = document("1001", customer={"external_id": customer["id"]})
+    books.put(
+        "invoice",
+        "7",
+        **{**body, "amount": "5.00", "total": "5.00", "lines": [{**lines("a")[0], "id": "71", "key": None}]},
+    )
+    invoice(shop, "a")
+    flow = bring("invoice", policy={"match": [["number"]]})
+    assert run_one(flow).colour == "green"
+
+    invoice(shop, "a", text="A cup")
+    run_one(flow)
+
+    assert sent(books) == ["71"]
