@@ -57,11 +57,6 @@ def answer_knocks(tenant_id: str, bell_id: str) -> None:
         knocks.answer(bell_id, until=slice_end())
 
 
-def forget_knocks() -> None:
-    """Delete, over all tenants, what vendors told long ago."""
-    bells.forget_old()
-
-
 def seal_audits() -> None:
     """One look at whose audit trail has grown, over all tenants: each is sealed by a worker."""
     for tenant in seals.due():

@@ -19,11 +19,12 @@ from unfold import widgets
 
 from integrations.connections import authorise, services
 from integrations.connections.callers import is_polled
+from integrations.connections.knocks import has_own_address, new_address
 from integrations.connections.locks import LockDates
 from integrations.connections.models import Connection, VendorApp
 from integrations.connections.site import SIMULATOR, allowed_addresses, environments
 from integrations.connectors.registry import connector, connectors
-from integrations.doors.admin import callers, layouts, periods, publications
+from integrations.doors.admin import bells, callers, layouts, periods, publications
 from integrations.doors.admin.allowed import check
 from integrations.doors.admin.base import Button, OperatorPages, ServiceForm, TenantPages, badge, told
 from integrations.doors.admin.site import site
@@ -183,6 +184,8 @@ class ConnectionPages(TenantPages):
                shown=callers.was_turned),
         Button(name="key", label="Check the server's key", verb="connection.manage", icon="vpn_key", calls_vendor=True,
                shown=publications.has_host_key),
+        Button(name="address", label="New address", verb="connection.manage", icon="link", shown=has_own_address,
+               confirm="The vendor has to be told the new one; the former one is good for three more days. Make a new one?"),
         Button(name="upload", label="Upload", verb="connection.manage", shown=lambda one: False),
     )  # fmt: skip
 
@@ -275,6 +278,7 @@ class ConnectionPages(TenantPages):
             "cannot": kind.cannot,
             "panel_template": "tieout/connection.html",
             **(callers.card(self, request, connection) if is_polled(connection) else {}),
+            **bells.card(self, request, connection),
         }
 
     def get_urls(self) -> Any:
@@ -316,6 +320,10 @@ class ConnectionPages(TenantPages):
     def do_key(self, request: HttpRequest, connection: Connection) -> HttpResponse:
         return publications.ask_host_key(self, request, connection)
 
+    def do_address(self, request: HttpRequest, connection: Connection) -> None:
+        new_address(connection, by=request.user)
+        messages.success(request, "The new address stands below: enter it at the vendor.")
+
     def do_upload(self, request: HttpRequest, connection: Connection) -> HttpResponse:
         return layouts.upload(self, request, connection)
 
@@ -351,6 +359,14 @@ class VendorAppForm(forms.ModelForm):
         help_text="Sealed when saved, and never shown again. Leave it empty to keep the one that is there.",
     )
 
+    knock_key = forms.CharField(
+        required=False,
+        label="Key of its messages",
+        widget=widgets.UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}, render_value=False),
+        help_text="By which the vendor's own messages to us are believed: its verifier token, webhook key or the like. "
+        "Sealed when saved; the former one stays good for three more days. Leave it empty to keep the one that is there.",
+    )
+
     class Meta:
         model = VendorApp
         fields = ("connector", "environment", "client_id", "client_secret")
@@ -371,7 +387,7 @@ class VendorAppPages(OperatorPages):
 
     form = VendorAppForm
     adds = deletes = True
-    list_display = ("vendor", "where_to", "client_id")
+    list_display = ("vendor", "where_to", "client_id", "not_believed", "for_nobody")
     ordering = ("connector",)
 
     @display(description="system")
@@ -382,7 +398,17 @@ class VendorAppPages(OperatorPages):
     def where_to(self, app: VendorApp) -> str:
         return badge(app.environment)
 
+    @display(description="knocks not believed", ordering="refused")
+    def not_believed(self, app: VendorApp) -> int:
+        return app.refused
+
+    @display(description="knocks for companies not connected", ordering="strayed")
+    def for_nobody(self, app: VendorApp) -> int:
+        return app.strayed
+
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
+        if key := form.cleaned_data["knock_key"].strip():
+            bells.keep_key(obj, key)
         obj.save()
 
 

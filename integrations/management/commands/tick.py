@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
+from integrations.connections import knocks
 from integrations.doors.tasks import alert_all, look, miss_callers, seal_audits, watch_all
 from plumbing import health, signs
 from tenants.audit import partitions
@@ -52,6 +53,7 @@ class Command(BaseCommand):
                     watch_at = time.monotonic() + WATCH_EVERY
                 if time.monotonic() >= tidy_at:
                     signs.forget_the_long_gone()
+                    knocks.forget_old()
                     partitions.make_months()
                     tidy_at = time.monotonic() + TIDY_EVERY
             except Exception:  # what is due stays due; a look that keeps failing ends the beat, and shows
