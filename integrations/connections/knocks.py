@@ -24,7 +24,7 @@ from django.utils.crypto import get_random_string
 from integrations.connections.models import Connection, VendorApp
 from integrations.connectors.registry import connector
 from integrations.wire.connector import Connector
-from integrations.wire.knocks import LONGEST_COMPANY, LONGEST_ID, Message, SecretAddress, Signed, is_of_app
+from integrations.wire.knocks import LONGEST_COMPANY, LONGEST_ID, Message, Signed, is_of_app
 from integrations.wire.knocks import Knock as Told
 from plumbing.ids import new_id
 from plumbing.leases import Leased
@@ -296,10 +296,10 @@ def _listening(connection: Connection) -> Bell:
     return bell
 
 
-def is_at_secret_address(connection: Connection) -> bool:
-    """Whether nothing but its address proves who knocks for this connection."""
+def has_own_address(connection: Connection) -> bool:
+    """Whether the vendor knocks for this connection alone, at an address that nobody else knows."""
     knocks = connector(connection.connector).knocks
-    return knocks is not None and isinstance(knocks.proof, SecretAddress)
+    return knocks is not None and not is_of_app(knocks.proof)
 
 
 def _give_address(bell: Bell) -> None:
