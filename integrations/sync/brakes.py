@@ -56,7 +56,7 @@ class Figures:
 
     def as_json(self) -> dict[str, Any]:
         """The figures as they are kept with a run."""
-        amounts = {name: {code: str(sum) for code, sum in getattr(self, name).items()} for name in AMOUNTS}
+        amounts = {name: {code: f"{sum:f}" for code, sum in getattr(self, name).items()} for name in AMOUNTS}
         return {"counts": dict(self.counts), **amounts}
 
 
