@@ -52,6 +52,8 @@ def found_by() -> models.CharField[Any, Any]:
 class Record(TenantOwned):
     """What a system said last of one of its records: the payload as it came, and what we read in it."""
 
+    NAMES_PEOPLE = True
+
     class State(models.TextChoices):
         LIVE = "live", "live"
         ARCHIVED = "archived", "archived there"
@@ -136,6 +138,8 @@ class Sighting(TenantOwned):
 
 class Issue(TenantOwned):
     """What cannot go on by itself: where, in whose words, what it means and what to do."""
+
+    NAMES_PEOPLE = True
 
     class State(models.TextChoices):
         OPEN = "open", "open"

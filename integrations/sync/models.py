@@ -138,6 +138,8 @@ class Run(TenantOwned, Leased):
 class Item(TenantOwned):
     """What a run means to do about one source record, why, and how it ended."""
 
+    NAMES_PEOPLE = True
+
     class State(models.TextChoices):
         PLANNED = "planned", "planned"
         APPLYING = "applying", "being applied"

@@ -21,6 +21,8 @@ class Reference:
     kind: str
     id: str = ""
     name: str = ""
+    # The name may be a person's: it is kept aside with what can be erased.
+    is_personal: bool = False
 
     @classmethod
     def to(cls, thing: "Model | Reference | None") -> "Reference":
@@ -29,7 +31,8 @@ class Reference:
             return SYSTEM
         if isinstance(thing, Reference):
             return thing
-        return cls(kind=thing._meta.label_lower, id=str(thing.pk), name=str(thing)[:200])
+        is_personal = getattr(thing, "NAMES_PEOPLE", False)
+        return cls(kind=thing._meta.label_lower, id=str(thing.pk), name=str(thing)[:200], is_personal=is_personal)
 
 
 SYSTEM = Reference("system", name="Tieout")
@@ -40,7 +43,8 @@ class Entry:
     """One thing to record.
 
     `verb` is dotted ("record.applied"); `data` holds plain ids, names and figures; what is personal goes into `payload`, which
-    is kept aside, can be erased, and is held to by a salted hash.
+    is kept aside, can be erased, and is held to by a salted hash. So do by themselves the names of things whose model
+    `NAMES_PEOPLE`, and what stands in `data` under the names of free texts (`facts.FREE_TEXTS`).
     """
 
     verb: str

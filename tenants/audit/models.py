@@ -1,9 +1,12 @@
 """Events, and the personal payloads that may be erased without breaking what the events prove."""
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from tenants.audit.facts import whole
 from tenants.models import TenantOwned
 
 
@@ -32,7 +35,24 @@ class Event(TenantOwned):
         )
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.subject_name}"
+        return f"{self.verb} {self.subject_name}".strip()
+
+    @property
+    def name(self) -> str:
+        """What it is about, as it was called at the time; "" where that was a person's name and is erased."""
+        return self.subject_name or self._aside().get("subject_name", "")
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Its data with the free texts that were not erased."""
+        return whole(self.data, self._aside().get("data", {}))
+
+    def _aside(self) -> dict[str, Any]:
+        if not self.payload_hash:
+            return {}
+        if "aside" not in self.__dict__:  # many at once are read `with_asides`
+            self.aside = Payload.objects.filter(event_id=self.pk).values_list("payload", flat=True).first()
+        return self.aside or {}
 
 
 class Payload(TenantOwned):
@@ -44,6 +64,12 @@ class Payload(TenantOwned):
 
     class Meta(TenantOwned.Meta):
         constraints = (models.UniqueConstraint(fields=("tenant", "event_id"), name="audit_one_payload"),)
+
+
+def with_asides(events: Any) -> models.QuerySet[Event]:
+    """The events together with what is kept aside of them, in one statement."""
+    aside = Payload.objects.filter(event_id=models.OuterRef("pk")).values("payload")[:1]
+    return events.annotate(aside=models.Subquery(aside))
 
 
 class Seal(TenantOwned):

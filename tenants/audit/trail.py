@@ -3,7 +3,6 @@
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models.functions import Now
 
 from tenants.audit import Entry, Reference
+from tenants.audit.facts import split
 from tenants.audit.models import Event, Payload
 from tenants.audit.proof import commitment
 
@@ -20,6 +20,8 @@ def append(entries: Iterable[Entry]) -> list[UUID]:
     events, payloads = [], []
     for entry in entries:
         actor, subject = Reference.to(entry.actor), Reference.to(entry.subject)
+        links = [Reference.to(thing) for thing in entry.links]
+        data, texts = split(plain(entry.data))
         event = Event(
             at=Now(),  # by the database's clock, the same for every host
             verb=entry.verb,
@@ -28,18 +30,28 @@ def append(entries: Iterable[Entry]) -> list[UUID]:
             actor_name=actor.name,
             subject_kind=subject.kind,
             subject_id=subject.id,
-            subject_name=subject.name,
-            data=plain(entry.data),
-            links=[asdict(Reference.to(thing)) for thing in entry.links],
+            subject_name="" if subject.is_personal else subject.name,
+            data=data,
+            links=[_plain_link(link) for link in links],
         )
-        if entry.payload is not None:
-            salt, payload = secrets.token_bytes(32), plain(entry.payload)
+        aside = {
+            "subject_name": subject.name if subject.is_personal else "",
+            "data": texts,
+            "link_names": [link.name for link in links] if any(link.is_personal for link in links) else [],
+        }
+        payload = {**plain(entry.payload or {}), **{name: value for name, value in aside.items() if value}}
+        if payload:
+            salt = secrets.token_bytes(32)
             event.payload_hash = commitment(salt, payload)
             payloads.append(Payload(event_id=event.id, salt=salt, payload=payload))
         events.append(event)
     Event.objects.bulk_create(events)
     Payload.objects.bulk_create(payloads)
     return [event.id for event in events]
+
+
+def _plain_link(link: Reference) -> dict[str, str]:
+    return {"kind": link.kind, "id": link.id, "name": "" if link.is_personal else link.name}
 
 
 def plain(values: Mapping[str, Any]) -> Any:

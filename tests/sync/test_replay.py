@@ -18,10 +18,10 @@ from integrations.sync.models import Flow, Item, Run
 from integrations.sync.replay import replay_flow, replay_issue, replay_record
 from integrations.sync.services import AlreadyRunning, start_run
 from integrations.sync.stages import Done
-from tenants.audit.models import Event
+from tenants.audit.models import Event, with_asides
 from tenants.models import Tenant
 from tests.sync.toys import Toy
-from tests.sync.words import go_on, items, open_issues, run_one
+from tests.sync.words import go_on, items, run_one
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,8 +42,13 @@ def again(flow: Flow, external_id: str, **wish: Any) -> Run:
 
 
 @transaction.atomic
+def open_issues() -> list[Issue]:
+    return list(Issue.objects.select_related("record", "flow").filter(state=Issue.State.OPEN).order_by("where"))
+
+
+@transaction.atomic
 def told(verb: str) -> list[Event]:
-    return list(Event.objects.filter(verb=verb))
+    return list(with_asides(Event.objects.filter(verb=verb)))
 
 
 def test_a_record_run_again_says_same_already_and_makes_no_second_document(shop: Toy, books: Toy, bring: Bring) -> None:
@@ -182,7 +187,7 @@ def test_who_and_why_stand_in_the_audit_trail_and_a_reason_is_asked_for(shop: To
         replay_record(record_of(flow, "1"), why=" ", by=None)
     run = again(flow, "1", mapping="then")
     (event,) = told("record.replayed")
-    assert event.data["words"] == WHY
+    assert event.facts["words"] == WHY
     assert (event.data["run"], event.data["mapping"]) == (str(run.pk), "then")
 
 

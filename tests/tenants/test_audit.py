@@ -1,5 +1,6 @@
 """The trail says what happened, and can forget what is personal."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from plumbing.health import NotReady
 from tenants import audit
 from tenants.access.models import User
 from tenants.audit import Entry, Reference, partitions, proof
-from tenants.audit.models import Event, Payload
+from tenants.audit.models import Event, Payload, with_asides
 from tenants.scope import NoTenantInScope, tenant_scope
 
 
@@ -114,3 +115,26 @@ def test_readiness_warns_before_the_months_run_out(owner):
         partitions.months_are_ahead()
     partitions.make_months()
     partitions.months_are_ahead()
+
+
+class _Person:
+    """A row whose name is a person's."""
+
+    NAMES_PEOPLE = True
+    pk = "7"
+    _meta = User._meta
+
+    def __str__(self) -> str:
+        return "Ada Lovelace"
+
+
+def test_the_name_of_a_person_and_free_texts_are_kept_aside_and_told_until_they_are_erased(tenant):
+    data = {"operation": "create", "words": "Ada is known already", "totals": {"agree": True, "differences": ["Ada"]}}
+    event_id = audit.record("record.refused", subject=_Person(), data=data, links=[_Person()])
+    event = Event.objects.get(pk=event_id)
+
+    assert "Ada" not in json.dumps([event.subject_name, event.data, event.links])
+    assert (event.name, event.facts) == ("Ada Lovelace", data)
+    Payload.objects.filter(event_id=event_id).delete()
+    [event] = with_asides(Event.objects.filter(pk=event_id))
+    assert (event.name, event.facts) == ("", {"operation": "create", "totals": {"agree": True}})

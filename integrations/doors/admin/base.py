@@ -27,7 +27,7 @@ from unfold.views import ChangeList
 from integrations.doors.admin.allowed import is_operator, may, note_support
 from integrations.wire.errors import VendorError
 from tenants.audit import Reference
-from tenants.audit.models import Event
+from tenants.audit.models import Event, with_asides
 
 COUNTED = 10_000  # rows: more are not counted, so that a list of millions opens at once
 HISTORY = 200  # events
@@ -137,7 +137,7 @@ class TenantPages(ModelAdmin):
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         found = self.seen(request, object_id)
-        events = Event.objects.filter(subject_kind=found._meta.label_lower, subject_id=str(found.pk))
+        events = with_asides(Event.objects).filter(subject_kind=found._meta.label_lower, subject_id=str(found.pk))
         return self.page(request, "tieout/history.html", found, title=f"History of {found}", events=events[:HISTORY])
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:

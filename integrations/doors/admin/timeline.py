@@ -19,7 +19,7 @@ from integrations.doors.admin.base import badge, to_page
 from integrations.doors.admin.calls import exchange
 from integrations.records.models import Issue, Record
 from integrations.sync.models import CallIntent, Item
-from tenants.audit.models import Event
+from tenants.audit.models import Event, with_asides
 
 MOST = 100  # of each sort, the latest
 IN_FULL = 10  # calls whose request and answer are shown on the spot; the others are a click away
@@ -148,8 +148,9 @@ def _issues(records: Iterable[UUID]) -> Iterator[Moment]:
 
 def _audited(records: Iterable[UUID]) -> Iterator[Moment]:
     about = [str(key) for key in records]
-    for event in Event.objects.filter(subject_kind="integrations.record", subject_id__in=about).order_by("-at")[:MOST]:
-        told = event.data.get("words", "") if isinstance(event.data, dict) else ""
+    events = Event.objects.filter(subject_kind="integrations.record", subject_id__in=about).order_by("-at")
+    for event in with_asides(events)[:MOST]:
+        told = event.facts.get("words", "")
         yield Moment(
             event.at, 8, "history_edu", f"audit: {event.verb}", words=" — ".join(filter(None, (event.actor_name, told))),
             url=to_page(event),

@@ -13,7 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from integrations.doors.admin.base import TenantPages, link
 from integrations.doors.admin.site import site
 from plumbing.masking import mask
-from tenants.audit.models import Event
+from tenants.audit.models import Event, with_asides
 
 
 class EventPages(TenantPages):
@@ -28,6 +28,9 @@ class EventPages(TenantPages):
     readonly_fields = fields
     ordering = ("-at", "-id")
 
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return with_asides(super().get_queryset(request))
+
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         word = search_term.strip()
         if word:
@@ -41,12 +44,12 @@ class EventPages(TenantPages):
 
     @display(description="facts")
     def data_shown(self, event: Event) -> str:
-        return mask(json.dumps(event.data, indent=2, ensure_ascii=False))
+        return mask(json.dumps(event.facts, indent=2, ensure_ascii=False))
 
 
 def subject(event: Event) -> str:
     """What an event is about, as a link where it has a page."""
-    name = event.subject_name or event.subject_id
+    name = event.name or event.subject_id
     try:
         model = apps.get_model(event.subject_kind)
         url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_change", args=(event.subject_id,))
