@@ -43,6 +43,7 @@ FRESH = timedelta(minutes=2)  # a token that ends sooner is refreshed before it 
 REFRESH_LEASE, PATIENCE = 45.0, 3.0  # seconds
 LOOK_EVERY, LOOK_AT_LEAST_EVERY = 0.05, 0.4  # seconds between looks whether another worker is done: rarer each time
 SOONEST, LATEST = timedelta(seconds=20), timedelta(hours=1)  # until an unclear refresh is tried again: longer each time
+WARNED = timedelta(days=30)  # before a customer has to consent again whatever happens
 USED_UP = 0.5  # the part of an unused grant's time after which it is refreshed, though nobody needs it
 
 
@@ -307,10 +308,17 @@ def _store(connection: Connection, tokens: Tokens) -> None:
     connection.token_expires_at = tokens.expires_at
     connection.refresh_expires_at = tokens.refresh_expires_at
     connection.grant_expires_at = tokens.consent_expires_at
-    connection.renewing_since, connection.renew_at = None, None
+    connection.renewing_since, connection.renew_at = None, _next_renewal(tokens)
+
+
+def _next_renewal(tokens: Tokens) -> datetime | None:
+    """When the grant is refreshed though nobody needs it: after half of its time, and when a person is to be warned of its end."""
+    now, moments = timezone.now(), []
     if tokens.refresh_expires_at is not None:
-        now = timezone.now()
-        connection.renew_at = now + max((tokens.refresh_expires_at - now) * USED_UP, LATEST)
+        moments.append(now + max((tokens.refresh_expires_at - now) * USED_UP, LATEST))
+    if tokens.consent_expires_at is not None and tokens.consent_expires_at - WARNED > now:
+        moments.append(tokens.consent_expires_at - WARNED)
+    return min(moments, default=None)
 
 
 def _oauth(connection: Connection) -> OAuth2Code:

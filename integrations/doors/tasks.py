@@ -11,9 +11,10 @@ from uuid import UUID
 from django.db import transaction
 from django_q.tasks import async_task
 
+from integrations.connections import grants
 from integrations.connections import knocks as bells
 from integrations.doors import alerts
-from integrations.records import knocks
+from integrations.records import consents, knocks
 from integrations.sync import due, polled, silence
 from integrations.sync.models import Run
 from integrations.sync.run import carry_out
@@ -38,12 +39,29 @@ def run_flow(tenant_id: str, run_id: str) -> None:
 
 
 def look() -> None:
-    """One look at what is due, over all tenants: begin flows, and hand out the slices and the bells whose time has come."""
+    """One look at what is due, over all tenants: begin flows, and hand out slices, grants and bells whose time has come."""
     due.start_due_flows()
     for tenant, run in due.take_due_runs():
         enqueue(tenant_id=str(tenant), run_id=str(run))
+    renew_grants()
     for tenant, bell in bells.take_due():
         async_task("integrations.doors.tasks.answer_knocks", str(tenant), str(bell), task_name=f"bell {bell}")
+
+
+def renew_grants() -> None:
+    """One look at the grants that are to be refreshed though nobody needs them, over all tenants: workers do it."""
+    for tenant, connection in grants.take_due():
+        async_task(
+            "integrations.doors.tasks.renew_grant", str(tenant), str(connection), task_name=f"grant {connection}"
+        )
+
+
+def renew_grant(tenant_id: str, connection_id: str) -> None:
+    """Refresh a grant, and warn the people of its end where no refreshing puts that off."""
+    with tenant_scope(tenant_id):
+        connection = grants.keep_alive(connection_id)
+        with transaction.atomic():
+            consents.warn(connection)
 
 
 def enqueue(*, tenant_id: str, run_id: str) -> None:

@@ -36,7 +36,8 @@ def open_issues(issues: Iterable[Issue]) -> None:
     update_page(met, "where", "words", "explanation", "advice", "times", "seen_at")
     for issue in latest.values():
         issue.tenant_id, issue.seen_at, issue.opened_at = current_tenant_id(), now, now
-    write_page(list(latest.values()))
+    # Somebody else may be telling the same in this moment: it is told once.
+    write_page(list(latest.values()), unique=("tenant_id", "about"))
 
 
 def solve(abouts: Collection[str]) -> None:

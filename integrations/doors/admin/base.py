@@ -297,7 +297,7 @@ def told(request: Any) -> Iterator[None]:
 
 COLOURS = {
     "green": "success", "amber": "warning", "red": "danger",
-    "connected": "success", "consent_lost": "danger", "paused": "warning", "new": "info",
+    "connected": "success", "renewing": "warning", "consent_lost": "danger", "paused": "warning", "new": "info",
     "done": "success", "failed": "danger", "stopped": "warning", "running": "info", "queued": "info",
     "previewed": "info", "cancelled": "",
     "applied": "success", "held": "danger", "waiting": "warning", "applying": "info", "planned": "info",

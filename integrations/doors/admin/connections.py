@@ -201,7 +201,7 @@ class ConnectionPages(TenantPages):
 
     @display(description="state", ordering="state")
     def state_shown(self, connection: Connection) -> str:
-        return badge(connection.state, connection.get_state_display())
+        return badge(connection.standing, connection.get_state_display())
 
     @display(description="company")
     def company_name(self, connection: Connection) -> str:
@@ -259,11 +259,12 @@ class ConnectionPages(TenantPages):
         facts = [
             ("System", kind.name),
             ("Environment", badge(connection.environment)),
-            ("State", badge(connection.state, connection.get_state_display())),
+            ("State", badge(connection.standing, connection.get_state_display())),
             ("Company", " · ".join(str(company[key]) for key in ("name", "currency", "country") if company.get(key))),
             ("Connected since", connection.connected_at),
             ("Last answer", connection.heard_at),
             ("Consent ends", connection.grant_expires_at),
+            ("Would lapse unused", connection.refresh_expires_at),
             ("Books closed up to", periods.in_words(LockDates.objects.filter(connection=connection).first())),
         ]
         links = []

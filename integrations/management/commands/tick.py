@@ -10,6 +10,7 @@ from django.db import close_old_connections
 
 from integrations.connections import knocks
 from integrations.doors.tasks import alert_all, look, miss_callers, seal_audits, watch_all
+from integrations.records import consents
 from plumbing import health, signs
 from tenants.audit import partitions
 
@@ -46,6 +47,7 @@ class Command(BaseCommand):
                 if time.monotonic() >= around_at:
                     seal_audits()
                     miss_callers()
+                    consents.watch()
                     alert_all()
                     around_at = time.monotonic() + LOOK_AROUND_EVERY
                 if time.monotonic() >= watch_at:
