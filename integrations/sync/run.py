@@ -77,6 +77,7 @@ def read_both_ends(run: Run, until: datetime) -> None:
         stages.enter(run, "reading", f"{connection}: {object}")
         full = run.full and connection == flow.source
         freshen(connection, object, since=run.created_at, until=until, full=full, told=stages.counter(run), limit=limit)
+    closing.look(run, since=run.created_at)
 
 
 def refuse_moved(run: Run, until: datetime) -> None:
