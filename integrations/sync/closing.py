@@ -133,9 +133,10 @@ def approve_day(item: Item, *, by: Any) -> None:
         raise ValidationError("This does not wait for another day to be approved any more.")
     period = item.period
     flow = item.flow
-    _remember(flow, item.identity_id, {**period, "booked": period["opens"], "by": str(by)})
+    who = audit.Reference.to(by).name
+    _remember(flow, item.identity_id, {**period, "booked": period["opens"], "by": who})
     item.state, item.reason = Item.State.WAITING, "day_approved"
-    item.words = f"booked on {period['opens']} instead of {period['meant']} by the next run, as {by} approved"
+    item.words = f"booked on {period['opens']} instead of {period['meant']} by the next run, as {who} approved"
     item.save(update_fields=("state", "reason", "words"))
     issues.solve([issues.about("held", flow.pk, item.record_id)])
     audit.record(

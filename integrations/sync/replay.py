@@ -87,7 +87,10 @@ def replay_issue(issue: Issue, *, why: str, by: Any, mapping: str = TODAY, previ
         raise ValidationError("This issue is about no record and no flow: see what it advises.")
     wish = Replay(why=_checked(why))
     # What could not be read is not known here yet, so everything is read again; else what is new.
-    runs = [start_run(each, by=_name(by), full=issue.code == "unreadable", preview=preview) for each in flows]
+    runs = [
+        start_run(each, by=audit.Reference.to(by).name, full=issue.code == "unreadable", preview=preview)
+        for each in flows
+    ]
     for run in runs:
         _write_down("issue.replayed", issue, run, wish, by=by)
     return runs
@@ -109,7 +112,7 @@ def replay_flow(flow: Flow, *, since: date, why: str, by: Any, mapping: str = TO
 def _begin(flow: Flow, wish: Replay, *, by: Any, preview: bool) -> Run:
     _checked(wish.why)
     _check_mapping(flow, wish.mapping)
-    return start_run(flow, by=_name(by), preview=preview, replay=msgspec.to_builtins(wish))
+    return start_run(flow, by=audit.Reference.to(by).name, preview=preview, replay=msgspec.to_builtins(wish))
 
 
 def _checked(why: str) -> str:
@@ -139,10 +142,6 @@ def _flows_that_read(issue: Issue) -> list[Flow]:
     if issue.connection_id is None or not issue.object:
         return []
     return list(Flow.objects.filter(source=issue.connection_id, source_object=issue.object, enabled=True))
-
-
-def _name(by: Any) -> str:
-    return str(getattr(by, "name", None) or by)[:200]
 
 
 def _write_down(verb: str, subject: Any, run: Run, wish: Replay, *, by: Any) -> None:

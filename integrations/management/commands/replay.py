@@ -15,9 +15,8 @@ from integrations.records.models import Issue, Record
 from integrations.sync import replay
 from integrations.sync.models import Flow, Run
 from integrations.sync.services import AlreadyRunning
-from plumbing.roles import dispatch
 from tenants.audit import Reference
-from tenants.models import Tenant
+from tenants.finding import tenants_named
 from tenants.scope import tenant_scope
 
 
@@ -40,11 +39,8 @@ class Command(BaseCommand):
         parser.add_argument("--preview", action="store_true", help="only show what would be done")
 
     def handle(self, *, tenant: str, **wish: Any) -> None:
-        with dispatch():
-            found = Tenant.objects.filter(slug=tenant).first()
-        if found is None:
-            raise CommandError(f"There is no tenant {tenant}.")
-        with tenant_scope(found.pk), transaction.atomic():
+        ((found, _),) = tenants_named(tenant)
+        with tenant_scope(found), transaction.atomic():
             try:
                 runs = _begin(**wish)
             except ValidationError as refused:
