@@ -79,6 +79,11 @@ class Void:
 
 
 @dataclass(frozen=True, slots=True)
+class Credit:
+    """Take the target's document back by another one that credits it: it stays as it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Skip:
     """Leave the target as it is, for a listed reason."""
 
@@ -95,7 +100,7 @@ class Hold:
     candidates: Sequence[str] = ()
 
 
-Change = Create | Update | Void | Skip | Hold
+Change = Create | Update | Void | Credit | Skip | Hold
 
 # Every reason for which nothing is done and the run is still green.
 SKIPS = {
@@ -216,21 +221,6 @@ def _winner(match: Match, policy: Policy) -> Winner:
     if policy.conflicts == "newest":
         return "ask" if match.newer is None else "source" if match.newer else "target"
     return policy.conflicts
-
-
-def decide_gone(how: str, match: Match, policy: Policy) -> Change:
-    """What to do where the source record is voided, deleted or merged: never delete a document because it vanished."""
-    if match.target_id is None:
-        return Skip("gone_before")
-    if match.gone:
-        return Skip("void_already")
-    if policy.source_gone == "leave" or how == "archived":
-        return Skip("gone_left")
-    if how == "unreadable":  # a fault of today is no proof that anything is gone
-        return Hold("source_gone", f"the record cannot be read at the source; the target holds {match.target_id}")
-    if (how == "voided" or policy.source_gone == "void") and "void" in policy.may:
-        return Void()
-    return Hold("source_gone", f"the record is {how} at the source; the target still holds {match.target_id}")
 
 
 def _first_match(wanted: Fields, holds: Fields, policy: Policy) -> Change:

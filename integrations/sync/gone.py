@@ -6,15 +6,9 @@ Pure, like `decide`; and no posted document is ever deleted because something va
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
-from integrations.sync.decide import Hold, Match, Skip, Void
+from integrations.sync.decide import Credit, Hold, Match, Skip, Void
 from integrations.sync.policy import Policy
-
-
-@dataclass(frozen=True, slots=True)
-class Credit:
-    """Take the target's document back by another one that credits it: it stays as it is."""
 
 
 def decide_gone(

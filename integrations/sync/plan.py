@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,18 +17,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.canonical import codec
-from integrations.crosswalk import who
-from integrations.crosswalk.models import Link
 from integrations.mapping.expression import CannotEvaluate
 from integrations.mapping.models import Agreement
 from integrations.mapping.prepared import Prepared, prepare
 from integrations.records import issues
 from integrations.records.models import Issue, Record
-from integrations.sync import match, references
+from integrations.sync import calls, closing, match, references, replay
 from integrations.sync.decide import (
     Agreed,
     Change,
     Create,
+    Credit,
     Fields,
     Hold,
     Match,
@@ -36,14 +36,15 @@ from integrations.sync.decide import (
     Void,
     agree,
     decide,
-    decide_gone,
 )
+from integrations.sync.envelope import facts_of
 from integrations.sync.fields import comparable, restore, store
+from integrations.sync.gone import decide_gone
 from integrations.sync.lines import Pair, knowing_lines, link_lines
 from integrations.sync.models import Flow, Item, Run
+from integrations.sync.recognised import link_recognised
 from integrations.sync.terms import policy_by, terms_of
 from plumbing.pages import update_page, write_page
-from tenants import audit
 from tenants.models import Tenant
 from tenants.scope import current_tenant_id
 
@@ -51,14 +52,15 @@ Operation, State = Item.Operation, Item.State
 SAYS = ("state", "reason", "words", "feed_no")  # what an open item says of its record
 
 
-def propose(run: Run, records: Sequence[Record], *, position: int | None = None) -> None:
+def propose(run: Run, records: Sequence[Record], *, position: int | None = None, edition: int | None = None) -> None:
     """Match, map and decide these source records, and write down what is to be done about each.
 
-    `position` is how far into the change feed that brings the flow. Raises LeaseLost.
+    `position` is how far into the change feed that brings the flow; `edition` is that of the mapping, today's where none
+    is named. Raises LeaseLost.
     """
     with transaction.atomic():
         run.hold()
-        page = _Page(run, _not_under_way(run, records))
+        page = _Page(run, _not_under_way(run, records), edition)
         page.translate()
         page.match()
         page.decide()
@@ -90,7 +92,7 @@ def _no_longer_again(run: Run, records: Sequence[Record]) -> None:
 def _advance(run: Run, position: int) -> None:
     run.position = position
     Run.objects.filter(pk=run.pk).update(position=position)
-    if not run.preview:
+    if not run.preview and not run.replay:
         Flow.objects.filter(pk=run.flow_id).update(position=position)
 
 
@@ -108,9 +110,9 @@ def context_of(flow: Flow) -> dict[str, Any]:
 class _Page:
     """One page of source records on its way to becoming items."""
 
-    def __init__(self, run: Run, records: Sequence[Record]) -> None:
+    def __init__(self, run: Run, records: Sequence[Record], edition: int | None = None) -> None:
         self.run, self.flow, self.records = run, run.flow, records
-        self.mapping: Prepared = prepare(self.flow.mapping, context=context_of(self.flow))
+        self.mapping: Prepared = prepare(self.flow.mapping, context=context_of(self.flow), edition=edition)
         self.policy = policy_by(self.flow, self.mapping)
         self.wanted: dict[str, Fields] = {}
         self.encoded: dict[str, str] = {}
@@ -120,6 +122,7 @@ class _Page:
         self.issues: list[Issue] = []
         self.agreements: dict[UUID, Agreed] = {}
         self.same_lines: list[Pair] = []
+        self.periods = closing.Periods(self.flow)
         self.counts: Counter[str] = Counter()
 
     def translate(self) -> None:
@@ -127,7 +130,7 @@ class _Page:
         plain = {
             record.external_id: codec.to_plain(codec.decode(record.kind, record.canonical.encode()))
             for record in self.records
-            if record.state == Record.State.LIVE
+            if record.state in Record.READABLE
         }
         for name, fields in list(plain.items()):
             if kept_back := self._kept_back(fields):
@@ -178,22 +181,37 @@ class _Page:
                 if each
             },
         )
+        self.half_done = calls.half_done(self.flow, set(self.matches.identities.values()))
+        self.periods = closing.of_page(self.flow, self.matches.identities.values())
+        self.periods.carry_over(self.matches.identities, self.matches.matches, self)
 
     def decide(self) -> None:
         """Decide each record, purely from values."""
         for record in self.records:
             found = self.matches.matches[record.external_id]
-            self._plan_one(record, found, self._change(record, found))
+            self._plan_one(record, found, self._in_open_period(record, found))
+
+    def _in_open_period(self, record: Record, found: Match) -> Change | None:
+        """The change, on another day or held where its period is closed."""
+        change = self._change(record, found)
+        again = partial(self._change, record, found)
+        return self.periods.judged(self, record.external_id, found, change, again)
 
     def _change(self, record: Record, found: Match) -> Change | None:
         name = record.external_id
-        if record.state != Record.State.LIVE:
-            return decide_gone(record.state, found, self.policy)
+        begun = self.half_done.get(self.matches.identities[name])
+        if begun is not None and found.target_id is not None and not found.gone:
+            return Hold("half_done", f"it was begun there as {found.target_id} and refused at step {begun.step}")
+        if record.state not in Record.READABLE:
+            can = facts_of(self.flow).writes
+            return decide_gone(record.state, found, self.policy, can=can, into=record.merged_into)
         if name in self.held_back:
             return self.held_back[name]
         if name in self.waiting:
             return None
         agreed = self.agreed.get(self.matches.identities[name])
+        if self.run.replay:
+            agreed = replay.anew(agreed, self.wanted[name])
         return decide(self.wanted[name], found, agreed, self.policy, self.terms[name])
 
     def _plan_one(self, record: Record, found: Match, change: Change | None) -> None:
@@ -210,6 +228,8 @@ class _Page:
             wanted=self.encoded.get(name, ""),
             target_id=found.target_id or "",
             target_seen=found.seen,
+            period=self.periods.told.get(name, {}),
+            words=self.periods.words.get(name, ""),
             decided_at=timezone.now(),
         )
         match change:
@@ -223,6 +243,8 @@ class _Page:
                 item.differences = [asdict(difference) for difference in differences]
             case Void():
                 item.operation = Operation.VOID
+            case Credit():
+                item.operation = Operation.CREDIT
             case Skip(reason, differences):
                 item.state, item.reason = State.SKIPPED, reason
                 item.differences = [asdict(difference) for difference in differences]
@@ -232,7 +254,8 @@ class _Page:
             case Hold(reason, words, candidates):
                 item.state, item.reason, item.words = State.HELD, reason, words
                 item.candidates = list(candidates)
-                self.issues.append(self._issue(record, reason, words))
+                if reason != "source_unreadable":  # what cannot be read has an issue of its own that says why
+                    self.issues.append(self._issue(record, reason, words))
         self.items.append(item)
 
     def _agree(self, item: Item, holds: Fields) -> None:
@@ -265,7 +288,7 @@ class _Page:
             return
         now = timezone.now()
         self._supersede(now)
-        self._link_recognised()
+        link_recognised(self.flow, self.records, self.matches)
         link_lines(self.flow, self.same_lines)
         write_page(
             [
@@ -316,41 +339,20 @@ class _Page:
                 item.state = State.PREVIEWED
         write_page(self.items)
 
-    def _link_recognised(self) -> None:
-        """Records that were recognised at the target are linked, each with its entry in the audit trail."""
-        recognised = self.matches.recognised
-        if not recognised:
-            return
-        links = {target_id: self.matches.identities[name] for name, target_id in recognised.items()}
-        who.link(links, at=self.flow.target, object=self.flow.target_object, how=Link.How.MATCHED)
-        audit.record_many(
-            audit.Entry(
-                verb="record.matched",
-                subject=record,
-                data={
-                    "flow": str(self.flow.pk),
-                    "identity": str(self.matches.identities[record.external_id]),
-                    "target": {
-                        "connection": str(self.flow.target_id),
-                        "object": self.flow.target_object,
-                        "external_id": recognised[record.external_id],
-                    },
-                },
-            )
-            for record in self.records
-            if record.external_id in recognised
-        )
-
 
 # Both say the same, or were left to differ: what changes from here on is news again.
 AGREED = ("same_already", "target_wins")
 
 ADVICE: Mapping[str, str] = {
+    "half_done": "Correct what was refused and try it again: it is finished as it was begun, then decided anew.",
     "several_candidates": "Open the item, compare the candidates and say which one it is, or that it is none of them.",
     "cannot_be_mapped": "Add the missing value to the value table, or correct the mapping; it is decided again by itself.",
     "mapping_incomplete": "Add a rule or a default for the field that is named; it is decided again by itself.",
     "condition_undecided": "Complete the record, or make the condition say what holds where the field is empty.",
     "target_gone": "Restore the target's record, or unlink it so that it is created anew.",
+    closing.HELD: "Have the period opened there, or give the record another day at its source; or let the rule for closed "
+    "periods book it on the next open day, which a person approves here where the rule says so.",
     "both_changed": "Compare both sides and choose which one is right, or set the mapping's conflict policy.",
-    "source_gone": "Void the target's document, or say that it stays.",
+    "source_gone": "Take the target's document back there, or let the flow's policy say what becomes of it.",
+    "source_merged": "Move what belongs to it at the target to the survivor there, or let the policy leave it.",
 }

@@ -20,9 +20,7 @@ from integrations.sync.decide import (
     Match,
     Skip,
     Update,
-    Void,
     decide,
-    decide_gone,
 )
 from integrations.sync.fields import comparable
 from integrations.sync.policy import Policy
@@ -178,31 +176,8 @@ def test_a_live_record(wanted: dict, match: Match, agreed: Agreed | None, policy
     assert decide(wanted, match, agreed, policy) == change
 
 
-GONE = [
-    ("voided", Match(), USUAL, Skip("gone_before")),
-    ("voided", Match("7"), USUAL, Void()),
-    ("voided", Match("7"), Policy(may=("create", "update")), "source_gone"),
-    ("voided", Match("7", gone="voided"), USUAL, Skip("void_already")),
-    ("deleted", Match("7"), USUAL, "source_gone"),
-    ("deleted", Match("7"), Policy(source_gone="void"), Void()),
-    ("deleted", Match("7"), Policy(source_gone="leave"), Skip("gone_left")),
-    ("merged", Match("7"), USUAL, "source_gone"),
-    ("archived", Match("7"), Policy(source_gone="void"), Skip("gone_left")),
-    ("unreadable", Match("7"), USUAL, "source_gone"),
-    ("unreadable", Match("7"), Policy(source_gone="void"), "source_gone"),
-]
-
-
-@pytest.mark.parametrize(("how", "match", "policy", "expected"), GONE)
-def test_a_record_that_is_gone_at_the_source(how: str, match: Match, policy: Policy, expected: Change | str) -> None:
-    change = decide_gone(how, match, policy)
-
-    assert change.reason == expected if isinstance(expected, str) else change == expected
-
-
 def test_every_reason_for_a_skip_is_listed() -> None:
     told = {each.values[4].reason for each in CASES if isinstance(each.values[4], Skip)}
-    told |= {expected.reason for *_, expected in GONE if isinstance(expected, Skip)}
 
     assert told <= SKIPS.keys()
 

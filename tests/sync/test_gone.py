@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from integrations.sync.decide import SKIPS, Hold, Match, Skip, Void
-from integrations.sync.gone import Credit, decide_gone
+from integrations.sync.decide import SKIPS, Credit, Hold, Match, Skip, Void
+from integrations.sync.gone import decide_gone
 from integrations.sync.policy import Gone, Policy, TakenBack
 from integrations.wire.stream import How
 
