@@ -1,8 +1,9 @@
 """What a knock leads to: a look at the vendor's side by the usual ways, a page at a time.
 
-A knock says where to look and nothing else. What changed is read directly by its ids, or, where that would take more calls
-than the list does, from the stream's mark. What is said to be gone is gone only if a direct read does not find it either.
-Many knocks for one record are one read, and what is read says how things are now: in which order knocks came is no matter.
+A knock says where to look and nothing else. What changed is read directly by its ids; where that would take more calls than
+the list does, or could not tell what belongs to the stream, the list is asked what changed since its mark. What is said to
+be gone is gone only if a direct read does not find it either. Many knocks for one record are one read, and what is read says
+how things are now: in which order knocks came is no matter.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from plumbing.slices import LEASE, NotNow, after, check_time
 
 MOST = 1000  # knocks that are taken together
 MOST_READS = 4  # direct reads for one stream; more are dearer than asking the list what changed
+SOON = timedelta(seconds=10)  # whoever is reading the stream just now needs a while
 AGAIN = timedelta(seconds=60)  # after a vendor's bad moment
 THERE = (Record.State.LIVE, Record.State.ARCHIVED)
 AFTER_A_FAULT = timedelta(minutes=10)  # of ours
@@ -58,7 +60,7 @@ def answer(bell_id: UUID | str, *, until: datetime) -> None:
     except LeaseLost:
         return
     except NotNow as later:
-        again = later.at
+        again = max(later.at, timezone.now() + SOON)
     except TryLater as error:
         again = timezone.now() + (timedelta(seconds=error.retry_after) if error.retry_after else AGAIN)
     except OutOfLimits as error:
@@ -103,8 +105,12 @@ def _look(bell: Bell, object: str, knocks: Sequence[Knock], until: datetime) -> 
 
 def _read_changed(bell: Bell, facts: Facts, stream: Stream, told: Sequence[Knock], until: datetime) -> None:
     ids = list(dict.fromkeys(each.external_id for each in told))
-    since = max((each.came_at for each in told), default=timezone.now())
-    if "" in ids or len(ids) > MOST_READS * facts.fetch_batch:
+    if not told:
+        return
+    since = max(each.came_at for each in told)
+    knocks = connector(bell.connection.connector).knocks
+    by_list = knocks is None or not knocks.direct or "" in ids
+    if by_list or len(ids) > MOST_READS * facts.fetch_batch:
         freshen(bell.connection, stream.object, since=since, until=until)
         return
     for part in _parts(ids, facts, until):
@@ -127,7 +133,9 @@ def _said_to_be_gone(stream: Stream, knocks: Sequence[Knock]) -> dict[str, Knock
 
 def _confirm_gone(bell: Bell, facts: Facts, stream: Stream, told: Mapping[str, Knock], until: datetime) -> None:
     """Of what is said to be gone, note what a direct read does not find."""
-    since = max((each.came_at for each in told.values()), default=timezone.now())
+    if not told:
+        return
+    since = max(each.came_at for each in told.values())
     for part in _parts(list(told), facts, until):
         page, read_at = _ask(bell, facts, part, since=since)
         there = {facts.shape.external_id(raw) for raw in page.raws} | {gone.external_id for gone in page.gone}

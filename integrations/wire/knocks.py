@@ -171,7 +171,8 @@ class Knocks:
     to the streams where such a record may be; other kinds are no matter of ours. `ids` says how the ids of a stream are
     made of the vendor's, where they are not the same: `{"class": "class:{id}"}`. `gone` and `merged` are the verbs, in
     lower case, that mean these. `within` is how many seconds the vendor waits for our answer. `setup` tells a person where
-    the address is entered at the vendor.
+    the address is entered at the vendor. `direct`: a direct read by ids leaves out what does not belong to its stream; where
+    it does not, only the list of what changed tells what belongs.
     """
 
     proof: Proof
@@ -182,6 +183,7 @@ class Knocks:
     ids: Mapping[str, str] = field(default_factory=dict)
     gone: frozenset[str] = frozenset()
     merged: frozenset[str] = frozenset()
+    direct: bool = True
 
     def read(self, message: Message) -> list[Knock]:
         """Where to look, in the order in which it is told. Raises Malformed."""

@@ -18,7 +18,7 @@ KNOCKS = Knocks(
         "res.currency.rate": ("exchange_rate",),
         "account.analytic.account": ("dimension",),
         "account.journal": ("journal",),
-        # One model is several of our streams; which one a record belongs to is seen when it is read.
+        # One model is several of our streams.
         "res.partner": ("customer", "vendor"),
         "product.product": ("item",),
         "sale.order": ("sales_order",),
@@ -27,6 +27,8 @@ KNOCKS = Knocks(
         "account.payment": ("payment", "refund", "bill_payment"),
     },
     within=1,
+    # A read by ids knows neither the type of a document nor the company.
+    direct=False,
     setup="From Odoo 17 on: Settings, Technical, Automation Rules; one for each model that matters, on save, with the action "
     "Send Webhook Notification and this address. Whoever knows the address can make us look; so keep it to yourself.",
 )
