@@ -20,7 +20,7 @@ class VendorApp(models.Model):
     client_id = models.CharField(max_length=300)
     client_secret = SealedField()
     # What signs the vendor's messages to us, the newest first; how many were not signed so, or were about nobody here.
-    knock_keys = SealedField(null=True)
+    knock_keys = SealedField(null=True)  # type: ignore[misc]  # reads as None where there are none
     refused = models.PositiveIntegerField(default=0, editable=False)
     refused_at = models.DateTimeField(null=True, editable=False)
     strayed = models.PositiveIntegerField(default=0, editable=False)
