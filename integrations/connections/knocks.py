@@ -53,12 +53,12 @@ class Bell(TenantOwned, Leased):
     connector = models.SlugField(max_length=60, db_index=False)
     environment = models.SlugField(max_length=20, db_index=False)
     company = models.CharField(max_length=LONGEST_COMPANY, blank=True)
-    address = SealedField(null=True)
+    address = SealedField(null=True)  # type: ignore[misc]  # reads as None where there is none
     address_hash = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001  # most have none
     former_hash = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001
     former_until = models.DateTimeField(null=True)
     # The connection's own keys, where it has some: the newest first.
-    keys = SealedField(null=True)
+    keys = SealedField(null=True)  # type: ignore[misc]  # as above
     knocked_at = models.DateTimeField(null=True)
     refused = models.PositiveIntegerField(default=0)
     refused_at = models.DateTimeField(null=True)
@@ -190,7 +190,7 @@ def _store(tenant: UUID, told: Mapping[UUID, Sequence[Told]]) -> None:
         for each in knocks
         if each.told_at is None or each.told_at > now - KEPT
     ]
-    page = {
+    page: dict[str, list[Any]] = {
         "id": [new_id() for _ in rows],
         "bell": [bell for bell, _ in rows],
         "event": [each.event for _, each in rows],

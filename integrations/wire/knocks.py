@@ -26,6 +26,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
@@ -208,23 +209,20 @@ class Knocks:
         survivor, lost = at(form.id), at(form.merged) if verb in self.merged else ""
         for stream in self.objects.get(entity, ()):
             name = self.ids.get(stream, "{id}")
-            told = {
-                "company": at(form.company)[: LONGEST_COMPANY + 1],
-                "object": stream,
-                "told_at": _moment(at(form.at)),
-            }
+            told = partial(
+                Knock, company=at(form.company)[: LONGEST_COMPANY + 1], object=stream, told_at=_moment(at(form.at))
+            )
             event_id = _event_id(form, message, event)
             if survivor:
                 id = name.format(id=survivor)
                 how: Literal["changed", "deleted"] = "deleted" if verb in self.gone else "changed"
-                yield from _sound(Knock(external_id=id, how=how, event=_digest(event_id, stream, id), **told))
+                yield from _sound(told(external_id=id, how=how, event=_digest(event_id, stream, id)))
             elif not form.id:
-                yield from _sound(Knock(external_id="", event=_digest(event_id, stream), **told))
+                yield from _sound(told(external_id="", event=_digest(event_id, stream)))
             if lost:
                 id, into = name.format(id=lost), name.format(id=survivor) if survivor else ""
-                yield from _sound(
-                    Knock(external_id=id, how="merged", into=into, event=_digest(event_id, stream, id), **told)
-                )
+                event_of_it = _digest(event_id, stream, id)
+                yield from _sound(told(external_id=id, how="merged", into=into, event=event_of_it))
 
 
 def _sound(knock: Knock) -> Iterator[Knock]:
