@@ -9,6 +9,7 @@ from integrations.mapping.models import Agreement, Mapping, MappingEdition, Temp
 from integrations.records.models import Issue, Record, Sighting, Stream
 from integrations.sync.arrivals import Arrivals
 from integrations.sync.closing import MovedDay, PeriodRule
+from integrations.sync.erased import ErasedPerson
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
 from integrations.sync.publications import Publication
 
@@ -22,6 +23,7 @@ __all__ = (
     "CallIntent",
     "Caller",
     "Connection",
+    "ErasedPerson",
     "Errand",
     "Flow",
     "Identity",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from typing import cast
+from urllib.parse import quote
 from uuid import UUID
 
 from django.db import transaction
@@ -17,8 +18,10 @@ from integrations.crosswalk import who
 from integrations.records.models import Record, Stream
 from integrations.sync.envelope import facts_of, new_call, writes_of
 from integrations.sync.models import Call, CallIntent, Intent, Item, Run
+from integrations.sync.traces import ERASED
 from integrations.sync.unsettled import STATES
 from integrations.wire.errors import Refused, ShapeError, VendorError
+from integrations.wire.message import Request
 from integrations.wire.stream import Operation
 from integrations.wire.stream import Stream as Facts
 from plumbing.pages import write_page
@@ -179,7 +182,7 @@ def _compose(run: Run, intents: Sequence[Intent], *, step: int = 1) -> Call:
     writes = writes_of(run.flow, intents)
     key = hashlib.sha256("/".join(f"{intent.key}.{step}" for intent in intents).encode()).hexdigest()[:32]
     try:
-        request = dialect.compose(facts, writes, key, site, step)
+        request = without_traces(dialect.compose(facts, writes, key, site, step))
     except (Refused, ShapeError) as error:
         raise _unfit(run, intents, error, step) from error
     call = new_call(run, request, purpose=Call.Purpose.WRITE, key=key, step=step)
@@ -191,13 +194,24 @@ def _compose(run: Run, intents: Sequence[Intent], *, step: int = 1) -> Call:
     return call
 
 
+def without_traces(request: Request) -> Request:
+    """The request, if nothing of it was made of what was erased here. Raises Refused: their copy is to stay as it is."""
+    if ERASED.encode() in request.body or ERASED in str(request.params) or quote(ERASED) in request.path:
+        raise Refused(
+            code="erased",
+            explanation="Something of what this was to be made of was erased here at a person's request.",
+            advice="Make the change at the target by hand, and ignore this; nothing was sent.",
+        )
+    return request
+
+
 def _unfit(run: Run, intents: Sequence[Intent], error: VendorError, step: int) -> Unfit:
     """Which one of a batch cannot be said; composing them one by one tells."""
     facts, site = facts_of(run.flow), site_of(run.flow.target)
     dialect = connector(run.flow.target.connector).dialect
     for intent, write in zip(intents, writes_of(run.flow, intents), strict=True):
         try:
-            dialect.compose(facts, [write], intent.key, site, step)
+            without_traces(dialect.compose(facts, [write], intent.key, site, step))
         except (Refused, ShapeError) as own:
             return Unfit(intent.item, own)
     return Unfit(intents[0].item, error)
