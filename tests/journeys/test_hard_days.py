@@ -101,11 +101,9 @@ def test_closed_books_hold_the_record_with_an_explanation_and_what_to_do(
     assert run.colour == "amber"
     assert numbers(quickbooks, ready) == []
     issues = held(ready)
-    assert [issue.code for issue in issues] == ["refused"] * 3
-    assert {issue.explanation for issue in issues} == {
-        "The books are closed up to a date on or after this document's date."
-    }
-    assert all("closing date" in issue.advice for issue in issues)
+    assert [issue.code for issue in issues] == ["closed_period"] * 3
+    assert all("closed up to 2011-01-01 (closing date)" in issue.words for issue in issues)
+    assert all("next open day" in issue.advice for issue in issues)
 
 
 def test_a_number_that_is_too_long_for_the_vendor_is_held_and_named(

@@ -11,7 +11,9 @@ import pytest
 
 from integrations.connectors.files import samples
 from integrations.connectors.odoo.simulator import Odoo
-from integrations.sync.models import Flow, Run
+from integrations.sync import calls
+from integrations.sync.closing import set_rule
+from integrations.sync.models import Call, Flow, Run
 from tests.connectors.odoo import retail
 from tests.connectors.odoo.retail import activate_pounds, all_carried_out, carried_out, open_issues, sold, totals_of
 from tests.journeys.stories import ORDER, put, row
@@ -75,24 +77,58 @@ def test_a_currency_without_a_rate_for_the_days_of_sale_stops_before_anything_is
     assert odoo.totals("out_invoice")["count"] == 0
 
 
-def test_a_locked_period_moves_the_day_and_both_days_are_told(
-    flows: dict[str, Flow], exchange: Path, odoo: Odoo
+@pytest.mark.parametrize(
+    ("version", "lock"), [(14, "fiscalyear_lock_date"), (18, "sale_lock_date")], indirect=["version"]
+)
+def test_nothing_lands_behind_a_lock_and_by_rule_it_is_booked_on_the_next_open_day(
+    flows: dict[str, Flow], exchange: Path, odoo: Odoo, lock: str
 ) -> None:
     put(exchange, row("536365"))
     activate_pounds(odoo)
     for name in ("customer", "item"):
         carried_out(flows[name])
-    odoo.lock("2011-12-31")
+    odoo.lock("2011-12-31", kind=lock)
 
+    assert carried_out(flows["invoice"]).colour == "amber"
+    assert odoo.documents("account.move") == []
+    (issue,) = open_issues()
+    assert "dated 2010-12-01" in issue.words
+    assert f"closed up to 2011-12-31 ({lock.replace('_', ' ')})" in issue.words
+
+    set_rule(flows["invoice"].target, "invoice", "next_open_day", by=None)
+    assert carried_out(flows["invoice"]).colour == "green"
+    (document,) = odoo.documents("account.move")
+    assert (document["state"], document["invoice_date"], document["date"]) == ("posted", "2012-01-01", "2012-01-01")
+    assert open_issues() == []
+    assert odoo.totals("out_invoice") == {"count": 1, "sums": {"GBP": Decimal("2.50")}}
+
+
+def test_a_day_that_odoo_moves_by_itself_is_noticed_and_the_run_stays_green(
+    flows: dict[str, Flow], exchange: Path, odoo: Odoo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(exchange, row("536365"))
+    activate_pounds(odoo)
+    for name in ("customer", "item"):
+        carried_out(flows[name])
+    real = calls.send
+
+    def locked_meanwhile(run: Run, call: Call) -> None:
+        if "action_post" in call.body:
+            odoo.lock("2011-12-31")
+        real(run, call)
+
+    monkeypatch.setattr(calls, "send", locked_meanwhile)
     run = carried_out(flows["invoice"])
 
-    assert run.colour == "amber"
+    assert run.colour == "green"
     (document,) = odoo.documents("account.move")
     assert (document["state"], document["invoice_date"]) == ("posted", "2010-12-01")
+    assert document["date"] > "2011-12-31"
     (issue,) = open_issues()
-    assert document["date"] in issue.explanation
-    assert "2010-12-01" in issue.explanation
-    assert odoo.totals("out_invoice") == {"count": 1, "sums": {"GBP": Decimal("2.50")}}
+    assert issue.code == "day_moved_there"
+    assert "dated 2010-12-01" in issue.words
+    assert f"itself booked it on {document['date']}" in issue.words
+    assert carried_out(flows["invoice"]).colour == "green"
 
 
 def test_a_sale_that_changed_after_it_was_posted_is_held_and_odoo_is_not_written_to(

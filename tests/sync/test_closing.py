@@ -24,7 +24,7 @@ from integrations.wire.locks import Lock
 from integrations.wire.message import Answer, json_of
 from integrations.wire.site import Site
 from tenants.audit import Reference
-from tenants.audit.models import Event
+from tenants.audit.models import Event, with_asides
 from tests.mount import mounted
 from tests.sync import toys
 from tests.sync.toys import Language, Toy
@@ -104,7 +104,7 @@ def open_issues() -> list[Issue]:
 
 @transaction.atomic
 def told(verb: str) -> list[dict[str, Any]]:
-    return list(Event.objects.filter(verb=verb).order_by("at").values_list("data", flat=True))
+    return [event.facts for event in with_asides(Event.objects.filter(verb=verb).order_by("at"))]
 
 
 def test_a_record_behind_the_lock_is_held_and_goes_on_when_the_period_is_opened(
@@ -147,6 +147,7 @@ def test_by_rule_it_is_booked_on_the_next_open_day_and_stays_there(shop: Toy, bo
     (applied,) = [data for data in told("record.applied") if data.get("period")]
     assert (applied["period"]["meant"], applied["period"]["booked"]) == ("2026-03-01", "2026-04-01")
     assert applied["period"]["rule"] == "next_open_day"
+    assert applied["period"]["until"] == "2026-03-31"
     assert "closed up to 2026-03-31" in applied["words"]
 
     # Neither another look nor another change, nor a period that is opened again, moves it back.

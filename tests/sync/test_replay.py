@@ -188,7 +188,7 @@ def test_who_and_why_stand_in_the_audit_trail_and_a_reason_is_asked_for(shop: To
     run = again(flow, "1", mapping="then")
     (event,) = told("record.replayed")
     assert event.facts["words"] == WHY
-    assert (event.data["run"], event.data["mapping"]) == (str(run.pk), "then")
+    assert (event.facts["run"], event.facts["mapping"]) == (str(run.pk), "then")
 
 
 def test_a_preview_shows_what_a_replay_would_do_and_sends_nothing(shop: Toy, books: Toy, bring: Bring) -> None:
