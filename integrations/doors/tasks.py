@@ -15,7 +15,7 @@ from integrations.connections import grants
 from integrations.connections import knocks as bells
 from integrations.doors import alerts
 from integrations.records import consents, knocks
-from integrations.sync import due, polled, silence
+from integrations.sync import due, erased, polled, silence
 from integrations.sync.models import Run
 from integrations.sync.run import carry_out
 from integrations.sync.stages import Later
@@ -94,8 +94,10 @@ def watch_all() -> None:
 
 
 def watch(tenant_id: str) -> None:
-    """Find out which of a tenant's connections have fallen silent."""
+    """Find out which of a tenant's connections have fallen silent, and who was read again though they were erased."""
     silence.watch(UUID(tenant_id))
+    with tenant_scope(tenant_id), transaction.atomic():
+        erased.look_for_returned()
 
 
 def alert_all() -> None:

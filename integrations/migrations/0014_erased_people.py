@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 import plumbing.ids
 import tenants.owned
-from plumbing.rowlevel import GrantDispatch, SecureTenantTables
+from plumbing.rowlevel import SecureTenantTables
 
 
 class Migration(migrations.Migration):
@@ -38,6 +38,4 @@ class Migration(migrations.Migration):
             },
         ),
         SecureTenantTables(),
-        # The tick looks over all tenants for those who erased somebody.
-        GrantDispatch("integrations_erasedperson", select=("tenant_id",)),
     ]

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from urllib.parse import quote, urlencode
 
 import msgspec
+from django.contrib import messages
 from django.contrib.admin import SimpleListFilter, display
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -19,12 +20,14 @@ from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
 from integrations.crosswalk.models import Link
 from integrations.doors.admin import again, finding
-from integrations.doors.admin.base import TenantPages, badge, link, to_page
+from integrations.doors.admin.base import Button, TenantPages, badge, link, to_page
 from integrations.doors.admin.calls import pretty
 from integrations.doors.admin.site import site
 from integrations.doors.admin.timeline import family, timeline
 from integrations.records.models import Record, Stream
+from integrations.sync import erasure
 from integrations.sync.replay import replay_record
+from integrations.sync.traces import PARTIES
 from integrations.wire.errors import VendorError
 from plumbing.masking import mask
 
@@ -54,7 +57,13 @@ class RecordPages(TenantPages):
     list_filter = ("connection", KindFilter, "state")
     search_fields = ("title",)
     search_help_text = "Number, name, id or amount"
-    buttons = (again.BUTTON,)
+    buttons = (
+        again.BUTTON,
+        Button(name="erase", label="Erase this person", verb="payload.erase", icon="person_off", look="danger",
+               confirm="What is kept here of this person, at every connection, in their documents and in the audit trail, is "
+                       "overwritten for good. The books are not touched: erase the person there first. Erase them here?",
+               shown=lambda record: record.kind in PARTIES),
+    )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> Any:
         # A page of a list needs no payloads.
@@ -107,6 +116,10 @@ class RecordPages(TenantPages):
 
     def do_replay(self, request: HttpRequest, record: Record) -> HttpResponse | None:
         return again.begin(request, partial(replay_record, record))
+
+    def do_erase(self, request: HttpRequest, record: Record) -> None:
+        done = erasure.erase(erasure.identity_of(record), by=request.user)
+        messages.success(request, done.in_words())
 
 
 def place(record: Record) -> Any:
