@@ -166,11 +166,14 @@ def merge(rules: Rules, changes: Changes) -> Rules:
 
 
 def _owned(rules: Iterable[Rule], owners: Mapping[str, Owner], inside: str) -> tuple[Rule, ...]:
-    """The rules with the owners that are named; a path that no rule is for any more is no fault."""
+    """The rules with the owners that are named; a path that no rule is for any more is no fault.
+
+    A field's owner is that of all its parts: `billing_address` is that of `billing_address.city`.
+    """
     return tuple(
         replace(
             rule,
-            owner=owners.get(f"{inside}{rule.to}", rule.owner),
+            owner=owners.get(f"{inside}{rule.to}", owners.get(f"{inside}{rule.to.partition('.')[0]}", rule.owner)),
             each=_owned(rule.each, owners, f"{inside}{rule.to}{WITHIN}"),
         )
         for rule in rules

@@ -67,7 +67,8 @@ def _agree(back: Flow, written: Sequence[Written]) -> None:
         for row in Agreement.objects.filter(mapping=back.mapping_id, identity__in=set(identities.values()))
     }
     mapped = {name: _mapped(back, mapping, said, refer) for name, said in plain.items()}
-    terms = _terms(back, mapping, mapped)
+    agreed_on = {each.external_id: _agreed(standing.get(identities[each.external_id])) for each in written}
+    terms = _terms(back, mapping, {name: (now, agreed_on[name]) for name, now in mapped.items()}, written)
     rows = []
     for each in written:
         identity, now = identities[each.external_id], mapped[each.external_id]
@@ -76,8 +77,7 @@ def _agree(back: Flow, written: Sequence[Written]) -> None:
             continue  # that flow has yet to meet this record, and decides for itself
         holds = comparable(codec.to_plain(codec.decode(each.source.kind, each.source.canonical.encode())))
         was = _mapped(back, mapping, earlier.get(each.external_id), refer)
-        before = Agreed(restore(agreed.source), restore(agreed.target)) if agreed else Agreed({}, {})
-        after = laid_over(before, was, now, holds, terms[each.external_id], renamed=each.renamed)
+        after = laid_over(agreed_on[each.external_id], was, now, holds, terms[each.external_id], renamed=each.renamed)
         rows.append(
             Agreement(
                 mapping=back.mapping,
@@ -110,10 +110,24 @@ def _mapped(back: Flow, mapping: Prepared, plain: Fields | None, refer: referenc
     return empty | comparable(codec.to_plain(record))
 
 
-def _terms(back: Flow, mapping: Prepared, mapped: Mapping[str, Fields | None]) -> Mapping[str, Terms]:
+def _agreed(row: Agreement | None) -> Agreed:
+    return Agreed({}, {}) if row is None else Agreed(restore(row.source), restore(row.target))
+
+
+def _terms(
+    back: Flow, mapping: Prepared, mapped: Mapping[str, tuple[Fields | None, Agreed]], written: Sequence[Written]
+) -> Mapping[str, Terms]:
     """The terms of each record, with what its lines are called where they came from."""
     terms = terms_of(back, mapping)
-    keys = {name: [line.get("key") for line in (now or {}).get(LINES) or ()] for name, now in mapped.items()}
+    renamed = {each.external_id: each.renamed for each in written}
+    keys = {
+        name: [
+            renamed[name].get(line.get("key"), line.get("key"))
+            for lines in ((now or {}).get(LINES), agreed.source.get(LINES))
+            for line in lines or ()
+        ]
+        for name, (now, agreed) in mapped.items()
+    }
     names = line_ids(back, keys) if terms.lines is not None else {}
     return {name: knowing(terms, names.get(name, {})) for name in mapped}
 

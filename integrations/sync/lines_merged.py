@@ -113,11 +113,9 @@ def _paired(ends: Ends, ways: Ways) -> _Paired | None:
     holds, stood = _by(ID, ends.holds), _by(ID, ends.stood)
     if wanted is None or was is None or holds is None or stood is None:
         return None
-    if any(ways.names.get(key) not in stood for key in was):
+    if not ways.names.keys() >= was.keys():
         return None
-    known = set(stood) | {name for key, name in ways.names.items() if key in wanted}
-    strangers = {id: line for id, line in holds.items() if id not in known}
-    renamed = _renamed({id: line for id, line in stood.items() if id not in holds}, strangers, ways.fields)
+    renamed = _renamed(stood, holds, ways.fields)
     if renamed is None:
         return None
     names = {key: renamed.get(id, id) for key, id in ways.names.items() if key in wanted or key in was}
@@ -132,15 +130,21 @@ def _by(name: str, lines: Iterable[Line]) -> dict[str, Line] | None:
     return found if len(found) == len(counting) else None
 
 
-def _renamed(lost: Mapping[str, Line], strangers: Mapping[str, Line], fields: Collection[str]) -> dict[str, str] | None:
-    """Lines that were rebuilt at the target, known again by what they say: old id → new id. None where it cannot be told."""
-    free, renamed = dict(strangers), {}
-    for id, line in lost.items():
+def _renamed(stood: Mapping[str, Line], holds: Mapping[str, Line], fields: Collection[str]) -> dict[str, str] | None:
+    """Lines that the target has rebuilt, known again by what they say: old id → new id. None where one is not found again.
+
+    A line that kept its id tells that nothing was rebuilt: what is missing was taken out, what is new was added.
+    """
+    if not holds or stood.keys() & holds.keys():
+        return {}
+    free, renamed = dict(holds), {}
+    for id, line in stood.items():
         same = next((new for new, there in free.items() if _same(line, there, fields)), None)
-        if same is not None:
-            renamed[id] = same
-            del free[same]
-    return renamed if not free or len(renamed) == len(lost) else None
+        if same is None:
+            return None
+        renamed[id] = same
+        del free[same]
+    return renamed
 
 
 def _same(one: Line, other: Line, fields: Collection[str]) -> bool:
@@ -264,7 +268,8 @@ def agreed_back(written: Written, ways: Ways, *, renamed: Mapping[str, str]) -> 
     now, holds, target = _by(LINE_KEY, written.now), _by(ID, written.holds), _by(ID, written.target)
     if was is None or source is None or now is None or holds is None or target is None:
         return None
-    agreed = {key: line for key, line in source.items() if key in now or key not in was}
+    # What is gone here by itself stays agreed on, as news; but not what has another name by now.
+    agreed = {key: line for key, line in source.items() if key in ways.names and (key in now or key not in was)}
     gone = {ways.names.get(key, "") for key in source.keys() - agreed.keys()}
     there = {id: line for id, line in target.items() if id not in gone}
     for key, line in now.items():

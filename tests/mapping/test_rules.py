@@ -21,6 +21,7 @@ from integrations.mapping.rules import (
     from_plain,
     literal,
     merge,
+    owners_of,
     questions_of,
     tables_of,
     to_plain,
@@ -239,3 +240,31 @@ def test_the_tables_that_rules_use_are_known():
 
 def test_a_step_without_arguments_is_short():
     assert to_plain(Step(do="strip")) == {"do": "strip"}
+
+
+# To whom a field belongs
+
+
+def test_owners_are_laid_over_the_rules_field_by_field():
+    owned = merge(TEMPLATE, changes(owners={"memo": "target", "lines[].item": "source", "gone": "source"}))
+
+    assert owners_of(owned) == {"memo": "target", "lines[].item": "source"}
+    assert owners_of(merge(TEMPLATE, changes())) == {}
+
+
+def test_a_field_is_owned_with_all_its_parts():
+    rules = merge(
+        TEMPLATE,
+        changes(put=[{"to": "billing_address.city", "constant": "Wien"}], owners={"billing_address": "source"}),
+    )
+
+    assert owners_of(rules) == {"billing_address.city": "source"}
+
+
+def test_a_new_owner_or_winner_is_told_as_a_difference_and_can_be_gone_back_to():
+    wanted = merge(TEMPLATE, changes(owners={"memo": "target"}, conflicts="newest"))
+
+    told = [str(line) for line in difference(TEMPLATE, wanted)]
+    assert "belongs to the target" in told[0]
+    assert told[1] == "who wins changes from as the flow says to newest"
+    assert merge(TEMPLATE, changes_between(TEMPLATE, wanted)) == wanted

@@ -35,6 +35,11 @@ from integrations.sync.models import Flow
 from integrations.sync.ready import gaps
 from tenants import audit
 
+WINNERS = {
+    "": "as the flow says", "source": "the source wins", "target": "the target wins",
+    "newest": "the side that was changed last wins", "ask": "hold it and ask me",
+}  # fmt: skip
+SHARING = ("conflicts", "of_source", "of_target")
 EDITIONS = 20
 ANSWER = "answer_"
 ARROW = "=>"
@@ -44,6 +49,26 @@ class MappingForm(ServiceForm):
     """The tenant's own part of a mapping, as JSON; every rule that cannot be used is named."""
 
     asked: tuple[str, ...] = ()
+
+    conflicts = forms.ChoiceField(
+        label="Both sides changed the same field",
+        choices=list(WINNERS.items()),
+        required=False,
+        widget=widgets.UnfoldAdminSelectWidget(),
+        help_text="Of fields that belong to both: one that only one side has changed goes to the other.",
+    )
+    of_source = forms.MultipleChoiceField(
+        label="Belong to the source",
+        required=False,
+        widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget(),
+        help_text="What the source says holds: an edit at the target is put back when the record is next decided.",
+    )
+    of_target = forms.MultipleChoiceField(
+        label="Belong to the target",
+        required=False,
+        widget=widgets.UnfoldAdminCheckboxSelectMultipleWidget(),
+        help_text="Filled in when the record is made there, and never changed by us again.",
+    )
 
     class Meta:
         model = Mapping
@@ -56,12 +81,64 @@ class MappingForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.update({ANSWER + name: self.instance.answers.get(name) for name in self.asked})
+        if self.instance._state.adding or "changes" not in self.fields:
+            return
+        self.initial["changes"] = _without_sharing(self.instance.changes)
+        self.initial["conflicts"] = (self.instance.changes or {}).get("conflicts") or ""
+        paths, owners = _sharing(self.instance)
+        for name, owner in (("of_source", "source"), ("of_target", "target")):
+            choices: Any = self.fields[name]
+            choices.choices = [(path, path.replace("lines[].", "line: ").replace("_", " ")) for path in paths]
+            self.initial[name] = [path for path in paths if owners.get(path) == owner]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if both := set(given.get("of_source") or ()) & set(given.get("of_target") or ()):
+            self.add_error("of_target", f"{', '.join(sorted(both))}: this belongs to one side or to both, not to each.")
+        return given
 
     def save_by_service(self) -> None:
+        if not self.instance._state.adding:
+            self.instance.changes = _with_sharing(self.instance, self.cleaned_data)
         said = {name: self.cleaned_data[ANSWER + name] for name in self.asked}
         answers = {**self.instance.answers, **said}
         self.instance.answers = {name: value for name, value in answers.items() if value not in (None, "")}
         save_mapping(self.instance, by=self.by)
+
+
+def _sharing(mapping: Mapping) -> tuple[list[str], dict[str, str]]:
+    """The fields that the rules set, those of lines one by one, and to whom each belongs; none where the rules are broken."""
+    try:
+        effective = effective_rules(mapping)
+    except ValidationError:
+        return [], {}
+    paths: dict[str, str] = {}
+    for rule in effective.fields:
+        paths.setdefault(rule.to.partition(".")[0], rule.owner)
+        if rule.to == "lines":
+            paths |= {f"lines[].{each.to.partition('.')[0]}": each.owner for each in rule.each}
+    return list(paths), paths
+
+
+def _without_sharing(changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: said for name, said in (changes or {}).items() if name not in ("owners", "conflicts")}
+
+
+def _with_sharing(mapping: Mapping, given: dict[str, Any]) -> dict[str, Any]:
+    """The tenant's changes with what the form says of owners and winners, where that is not what the template says."""
+    changes = _without_sharing(mapping.changes)
+    as_given = Mapping(
+        template=mapping.template, template_flow=mapping.template_flow, answers=mapping.answers, changes=changes,
+        kind_from=mapping.kind_from, kind_to=mapping.kind_to,
+    )  # fmt: skip
+    paths, usual = _sharing(as_given)
+    said = dict.fromkeys(given["of_source"], "source") | dict.fromkeys(given["of_target"], "target")
+    owners = {path: said.get(path, "both") for path in paths if said.get(path, "both") != usual[path]}
+    if owners:
+        changes["owners"] = owners
+    if given["conflicts"]:
+        changes["conflicts"] = given["conflicts"]
+    return changes
 
 
 def form_for(mapping: Mapping) -> type[MappingForm]:
@@ -106,13 +183,15 @@ class MappingPages(TenantPages):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         by_template = obj is not None and obj.template_id is not None
         names = ["name", "changes"] if by_template else ["name", "kind_from", "kind_to", "changes"]
+        sharing = ("Which side keeps which field", {"fields": SHARING})
         if not by_template:
-            return [(None, {"fields": names})]
+            may_share = obj is not None and self.has_change_permission(request, obj)
+            return [(None, {"fields": names}), *([sharing] if may_share else [])]
         if not self.has_change_permission(request, obj):
             return [(None, {"fields": [*names, "answers"]})]
         asked = [ANSWER + name for name in form_for(obj).asked]
         return [(None, {"fields": ["name"]}), *([("Answers", {"fields": asked})] if asked else []),
-                ("Your own changes", {"fields": ["changes"]})]  # fmt: skip
+                sharing, ("Your own changes", {"fields": ["changes"]})]  # fmt: skip
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return (
