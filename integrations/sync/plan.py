@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from integrations.mapping.models import Agreement
 from integrations.mapping.prepared import Prepared, prepare
 from integrations.records import issues
 from integrations.records.models import Issue, Record
-from integrations.sync import calls, closing, match, references, replay
+from integrations.sync import calls, closing, credited, match, references, replay
 from integrations.sync.decide import (
     Agreed,
     Change,
@@ -181,6 +181,10 @@ class _Page:
                 if each
             },
         )
+        gone = {self.matches.identities[each.external_id] for each in self.records if each.state not in Record.READABLE}
+        if self.policy.gone_by == "credit":  # what was credited looks at the target as before
+            gone |= set(self.matches.identities.values())
+        self.taken_back = credited.taken_back(self.flow, gone) if gone else set()
         self.half_done = calls.half_done(self.flow, set(self.matches.identities.values()))
         self.periods = closing.of_page(self.flow, self.matches.identities.values())
         self.periods.carry_over(self.matches.identities, self.matches.matches, self)
@@ -202,6 +206,8 @@ class _Page:
         begun = self.half_done.get(self.matches.identities[name])
         if begun is not None and found.target_id is not None and not found.gone:
             return Hold("half_done", f"it was begun there as {found.target_id} and refused at step {begun.step}")
+        if self.matches.identities[name] in self.taken_back:
+            found = replace(found, gone=found.gone or Record.State.VOIDED)
         if record.state not in Record.READABLE:
             can = facts_of(self.flow).writes
             return decide_gone(record.state, found, self.policy, can=can, into=record.merged_into)

@@ -25,7 +25,7 @@ from integrations.connectors.registry import connector
 from integrations.crosswalk import who
 from integrations.records.keep import exact
 from integrations.records.models import Record
-from integrations.sync import published
+from integrations.sync import credited, published
 from integrations.sync.match import target_identities
 from integrations.sync.models import Flow, Item, Run
 from integrations.wire.errors import ShapeError
@@ -227,16 +227,36 @@ def _add(
             before=before(),
             since=since,
         )
+        gone = [
+            names[each.external_id] for each in records if each.state not in Record.THERE and each.external_id in names
+        ]
+        back = _taken_back(flow, target, {id: standing[id] for id in gone if id in standing}, before(), since)
         for record in records:
             target_id = names.get(record.external_id)
             raw = standing.get(target_id or "")
             there = None if raw is None else _Standing(_amount(target.total, raw), _currency_there(target, raw))
             if record.state in Record.THERE:
                 totals.note(record, target_id, _amount(source_total, exact(record.raw)), there)
-            elif there and there.amount:  # what is gone at the source may stand there at zero, or not at all
-                totals.note(record, target_id, Decimal(0), there)
+            elif there and there.amount != (taken := back.get(target_id or "", Decimal(0))):
+                # What is gone at the source may stand there at zero, be taken back to the last cent, or not be there.
+                totals.note(record, target_id, taken, there)
         number += len(records)
         yield number
+
+
+def _taken_back(
+    flow: Flow, target: Facts, standing: Mapping[str, dict[str, Any]], before: datetime | None, since: datetime
+) -> dict[str, Decimal]:
+    """How much of these documents is taken back by others, as the target says it now: id → amount."""
+    by_itself = target.is_taken_back
+    found = {id: _amount(target.total, raw) for id, raw in standing.items() if by_itself is not None and by_itself(raw)}
+    with transaction.atomic():
+        credits = credited.credits_of(flow, target, standing.keys() - found.keys())
+    if target.credits is None or not credits:
+        return found
+    made = _ask(flow.target, target.credits, sorted(credits.values()), before=before, since=since)
+    amounts = {id: _amount(target.credits.total, made[credit]) for id, credit in credits.items() if credit in made}
+    return found | amounts
 
 
 def _askable(records: Sequence[Record], names: Mapping[str, str], at_once: int) -> Iterator[list[Record]]:

@@ -15,6 +15,7 @@ from integrations.connections.models import Connection
 from integrations.mapping.expression import BadExpression, compile_expression
 from integrations.records import absence, issues
 from integrations.sync import approval, calls
+from integrations.sync.envelope import facts_of
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.schedule import check_schedule, next_slot
@@ -54,7 +55,7 @@ def start_run(
 def save_flow(flow: Flow, *, by: Any) -> Flow:
     """Save a flow. Raises ValidationError where its schedule, policy or condition cannot be followed."""
     check_schedule(flow)
-    policy_of(flow.policy)
+    check_policy(flow)
     check_condition(flow)
     flow.next_run_at, flow.rank = next_slot(flow), rank(flow.mapping.kind_to)
     flow.save()
@@ -137,6 +138,14 @@ def retry(item: Item, *, by: Any) -> None:
     if not (held.exists() and calls.revive(item)):
         held.update(state=Item.State.WAITING, reason="retried")
     audit.record("record.retried", subject=item.record, actor=by, data={"flow": str(item.flow_id)})
+
+
+def check_policy(flow: Flow) -> None:
+    """Raises ValidationError where a flow's policy is not understood, or asks the target for what it cannot do."""
+    policy = policy_of(flow.policy)
+    target = facts_of(flow)
+    if policy.gone_by == "credit" and "credit" not in target.writes:
+        raise ValidationError(f"{flow.target} has no document that credits a {target.label.lower()}: choose to void.")
 
 
 def check_condition(flow: Flow) -> None:

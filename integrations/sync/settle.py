@@ -24,7 +24,7 @@ from integrations.mapping.prepared import prepare
 from integrations.records import issues
 from integrations.records.keep import keep
 from integrations.records.models import Issue, Record, Stream
-from integrations.sync import both_ways, calls, closing, origins
+from integrations.sync import both_ways, calls, closing, credited, origins
 from integrations.sync.decide import Agreed, agree
 from integrations.sync.envelope import answer_of, facts_of, intents_of, meant_by, writes_of
 from integrations.sync.fields import comparable, restore, store
@@ -172,7 +172,8 @@ class _Batch:
             intent.step, intent.state = intent.step + 1, Intent.State.READY
             intent.item.reason = ""
             return
-        self._ends(intent, Intent.State.DONE, Item.State.APPLIED, "", "")
+        words = "taken back by {} {}".format(*outcome.credit) if outcome.credit else ""
+        self._ends(intent, Intent.State.DONE, Item.State.APPLIED, "", words)
         self.counts["applied"] += 1
 
     def _goes_again(self, intent: Intent, reason: str, words: str) -> None:
@@ -195,6 +196,7 @@ class _Batch:
         before = self._held_before()
         held = self._keep()
         self._link()
+        credited.note(self.run.flow, [(each.identity_id, done.credit) for each, done in self.done if done.credit])
         self._link_lines(held)
         self._agree(held)
         self._agree_back(before, held)
@@ -224,9 +226,9 @@ class _Batch:
         facts, stream = facts_of(self.run.flow), self._stream()
         raws = [outcome.raw for _, outcome in self.done if outcome.raw]
         gone = [
-            Gone(external_id=outcome.external_id, how="voided" if intent.operation == "void" else "deleted")
+            Gone(external_id=outcome.external_id, how="deleted" if intent.operation == "delete" else "voided")
             for intent, outcome in self.done
-            if intent.operation in ("void", "delete")
+            if intent.operation in ("void", "credit", "delete")
         ]
         keep(stream, Page(raws=raws, gone=gone), facts=facts, read_at=self.started_at)
         read = {}

@@ -97,11 +97,15 @@ class Write:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """The vendor did it; `raw` is the record as it now stands there, as far as the vendor showed it."""
+    """The vendor did it; `raw` is the record as it now stands there, as far as the vendor showed it.
+
+    `credit` names the document that takes it back, by stream and id, where one was made for that.
+    """
 
     external_id: str
     version: str | None = None
     raw: dict[str, Any] = field(default_factory=dict)
+    credit: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from .shape import Shape
 
-Operation = Literal["create", "update", "void", "delete"]
+Operation = Literal["create", "update", "void", "credit", "delete"]
 How = Literal["deleted", "voided", "archived", "merged", "unreadable"]
 
 
@@ -88,7 +88,9 @@ class Stream:
     direct read, `page_size` how many records are asked for. `settle_seconds` is the longest request time plus search
     lag, after which "not there" may be concluded. `overlap_seconds` is how far before the vendor's clock the next sweep
     begins. `full_list`: a full sweep lists everything, so absence means something. `total` takes a document's total
-    straight from the raw payload, by other code than the shape: it proves that both ends agree. `path`, `at` (dotted
+    straight from the raw payload, by other code than the shape: it proves that both ends agree. `credits` is the stream of
+    the documents that take one of these back, and `longest_number` how long a number may be there; `is_taken_back` tells
+    by the raw payload whether that was done, where the vendor says so itself. `path`, `at` (dotted
     place of the records in an answer) and `since` serve table-driven dialects; `facts` holds what only the connector's
     own dialect knows.
     """
@@ -107,6 +109,9 @@ class Stream:
     overlap_seconds: int = field(default=300, kw_only=True)
     full_list: bool = field(default=False, kw_only=True)
     total: Callable[[dict[str, Any]], Decimal] | None = field(default=None, kw_only=True)
+    credits: Stream | None = field(default=None, kw_only=True)
+    longest_number: int = field(default=20, kw_only=True)
+    is_taken_back: Callable[[dict[str, Any]], bool] | None = field(default=None, kw_only=True)
     path: str = field(default="", kw_only=True)
     at: str = field(default="", kw_only=True)
     since: Query | Header | None = field(default=None, kw_only=True)

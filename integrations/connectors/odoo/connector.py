@@ -90,16 +90,21 @@ def _move(
     shape: Shape[Any],
     spec: Mapping[str, Any],
     *,
+    credited: bool = False,
     total: Callable[[dict[str, Any]], Decimal] = total_of,
 ) -> Stream:
-    """A stream of journal entries of one type: made as drafts, then posted; reset and cancelled, never deleted."""
+    """A stream of journal entries of one type: made as drafts, then posted; reset and cancelled, never deleted.
+
+    `credited`: its opposite is dated on the day on which it is made.
+    """
     return Stream(
         name,
         shape=shape,
         path="account.move",
-        writes=_VOIDS,
+        writes=_VOIDS | ({"credit"} if credited else set()),
         batch=_BATCH,
         total=total,
+        is_taken_back=reversal.is_taken_back,
         facts={
             "spec": spec,
             "domain": (("move_type", "=", move_type),),
@@ -157,7 +162,7 @@ CONNECTOR = Connector(
     driver="http",
     environments={"production": Addresses(api="{url}", app="{url}")},
     auth=LOG_IN,
-    limits=Limits(at_once=1),
+    limits=Limits(at_once=1, ledger=("database",)),
     streams=(
         _list("account", "account.account", ACCOUNT, ACCOUNT_FIELDS),
         _list("tax_rate", "account.tax", TAX_RATE, TAX_FIELDS, writes=False),
@@ -192,13 +197,13 @@ CONNECTOR = Connector(
             post="button_confirm",
             cancel="button_cancel",
         ),
-        _move("invoice", "out_invoice", INVOICE, MOVE_SPEC),
+        _move("invoice", "out_invoice", INVOICE, MOVE_SPEC, credited=True),
         _move("credit_note", "out_refund", CREDIT_NOTE, CREDIT_SPEC),
         _move("bill", "in_invoice", BILL, BILL_SPEC),
         _payment("payment", PAYMENT, kind="inbound", partner="customer"),
         _payment("refund", REFUND, kind="outbound", partner="customer"),
         _payment("bill_payment", BILL_PAYMENT, kind="outbound", partner="supplier"),
-        _move("journal_entry", "entry", JOURNAL_ENTRY, ENTRY_SPEC, total=debits_of),
+        _move("journal_entry", "entry", JOURNAL_ENTRY, ENTRY_SPEC, credited=True, total=debits_of),
     ),
     dialect=OdooDialect(),
     tells_locks=True,

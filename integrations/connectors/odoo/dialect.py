@@ -320,7 +320,7 @@ def _by_id(rows: Sequence[Row]) -> dict[str, Row]:
 
 
 def _sheets(stream: Stream, writes: Sequence[Write], site: Site) -> list[Sheet]:
-    of = {"create": new_sheet, "void": reversal_sheet}.get(writes[0].operation, changed_sheet)
+    of = {"create": new_sheet, "void": reversal_sheet, "credit": reversal_sheet}.get(writes[0].operation, changed_sheet)
     return [in_words_of(site, stream.path, of(stream, write, site)) for write in writes]
 
 

@@ -1,4 +1,4 @@
-"""Taking a posted document back by its opposite, where the connection wants voids to be made so.
+"""Taking a posted document back by its opposite, where a credit is wanted, or the connection wants voids to be made so.
 
 The opposite is loaded from the document as Odoo last told it, bears `reversed_entry_id`, and settles it once it is posted.
 It is dated on the day of posting, which Odoo fills in; a vendor's on the document's own day, since it has to have one.
@@ -25,9 +25,10 @@ _OPPOSITE = {"out_invoice": "out_refund", "in_invoice": "in_refund", "entry": "e
 
 
 def reverses(site: Site, write: Write) -> bool:
-    """Whether this void is made by a reversal: the connection says so, and the document is one that has an opposite."""
+    """Whether this is done by a reversal: a credit, or the connection says so of voids; and the document has an opposite."""
     raw = write.raw or {}
-    wanted = site.settings.get("void_by") == BY_REVERSING and write.operation == "void"
+    by_setting = site.settings.get("void_by") == BY_REVERSING and write.operation == "void"
+    wanted = by_setting or write.operation == "credit"
     return wanted and raw.get("state") == "posted" and raw.get("move_type") in _OPPOSITE
 
 
@@ -77,3 +78,9 @@ def _entry_line(line: Row) -> dict[str, Any]:
     party = {"partner_id": line["partner_id"]["id"]} if line.get("partner_id") else {}
     sides = {"debit": figure(line["credit"]), "credit": figure(line["debit"])}
     return {"account_id": line["account_id"]["id"], "name": line["name"] or "", **sides, **party}
+
+
+def is_taken_back(row: Row) -> bool:
+    """Whether Odoo itself says that this one was cancelled, or that another document takes all of it back."""
+    is_reversed = reversal_in(row) is not None and row.get("payment_state", "reversed") == "reversed"
+    return is_reversed or row.get("state") == "cancel"

@@ -38,6 +38,7 @@ MOVES: Mapping[Operation, tuple[str, ...]] = {
     "create": ("load", "read", "post", "read"),
     "update": ("reopen", "write", "read", "post", "read"),
     "void": ("reset", "cancel", "read"),
+    "credit": ("reset", "cancel", "read"),
 }
 ORDERS: Mapping[Operation, tuple[str, ...]] = {
     "create": ("load", "read", "post", "read"),
@@ -96,7 +97,7 @@ def outcome_of(
     if stream.facts["steps"] is PAYMENTS:
         against = None if before_applying or write.operation == "void" else misapplied(write, row)
         return done(row) if against is None else Failed(error=against)
-    if stream.facts["steps"] is not LISTS and write.operation != "void":
+    if stream.facts["steps"] is not LISTS and write.operation not in ("void", "credit"):
         against = _before_posting(write, row, site) if before_posting else _after_posting(write, row)
         if against is not None:
             return Failed(error=against)
@@ -176,7 +177,7 @@ def how_far(stream: Stream, write: Write, row: Row | None, site: Site) -> Outcom
     if reverses(site, write):
         reversed_before = reversal_in(write.raw or {}) is not None
         return done(row) if (standing(row) is None if reversed_before else reversal_in(row)) else None
-    if write.operation == "void":
+    if write.operation in ("void", "credit"):  # a draft stands in no ledger: cancelled, it is credited as well
         # Of a document that still stood before this step, it is done once that stands no longer.
         if is_cancelled(row) or (is_draft(row) and not is_draft(write.raw)):
             return done(row)

@@ -95,6 +95,8 @@ def _identity(entity: Entity, write: Write) -> Body:
 def _creation(stream: Stream, entity: Entity, write: Write, record: Record, site: Site) -> Body:
     body = stream.shape.write(record)
     body.pop("EditSequence", None)
+    if stream.facts.get("dated_today"):
+        body.pop("TxnDate", None)
     if entity.has_guid:
         body["ExternalGUID"] = guid_of(write.key)
     if "Lines" in body:

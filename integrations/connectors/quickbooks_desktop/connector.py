@@ -92,12 +92,26 @@ def _transaction(
     kind: str = "",
     label: str = "",
     writes: frozenset[Operation] = _KEEPS,
+    credits: Stream | None = None,
+    dated_today: bool = False,
     total: Callable[[dict[str, Any]], Decimal] = total_of,
 ) -> Stream:
-    """A stream of transactions: found again by their number, or by day and party, and by our GUID."""
+    """A stream of transactions: found again by their number, or by day and party, and by our GUID.
+
+    `dated_today`: no day is sent, and QuickBooks fills in its own.
+    """
     facts = Entity(name=entity, asks=asks, gone=(entity,), party=party, unique="RefNumber", alike=alike)
     return Stream(
-        name, kind=kind, label=label, shape=shape, writes=writes, total=total, facts={"entity": facts}, **_WHOLE
+        name,
+        kind=kind,
+        label=label,
+        shape=shape,
+        writes=writes | ({"credit"} if credits else set()),
+        total=total,
+        credits=credits,
+        longest_number=11,
+        facts={"entity": facts, "dated_today": dated_today},
+        **_WHOLE,
     )
 
 
@@ -151,7 +165,13 @@ CONNECTOR = Connector(
         _list("item", "Item", ITEM, gone=_ITEMS, others=("ItemSalesTax", "ItemSalesTaxGroup")),
         _transaction("quote", "Estimate", QUOTE),
         _transaction("sales_order", "SalesOrder", SALES_ORDER),
-        _transaction("invoice", "Invoice", INVOICE, writes=_VOIDS),
+        _transaction(
+            "invoice",
+            "Invoice",
+            INVOICE,
+            writes=_VOIDS,
+            credits=_transaction("credit_note", "CreditMemo", CREDIT_NOTE, dated_today=True),
+        ),
         _transaction("sales_receipt", "SalesReceipt", SALES_RECEIPT, asks=_LINES, writes=_VOIDS),
         _transaction("credit_note", "CreditMemo", CREDIT_NOTE, writes=_VOIDS),
         _transaction("purchase_order", "PurchaseOrder", PURCHASE_ORDER, party="VendorRef"),

@@ -15,6 +15,7 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from integrations.wire import credits
 from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
 from integrations.wire.errors import Duplicate, Missing, TryLater, VendorError
 from integrations.wire.locks import Lock
@@ -140,6 +141,7 @@ class QuickBooksDesktopDialect(Dialect):
 
         A write that QuickBooks is known to refuse is left out and told by `outcomes`. Raises it where that leaves none.
         """
+        stream, writes = credits.creations(stream, writes)
         asked = asked_for(stream, writes, site)
         ready = [each for each in asked if isinstance(each, Asked)]
         if not ready:
@@ -154,6 +156,9 @@ class QuickBooksDesktopDialect(Dialect):
         self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site, step: int = 1
     ) -> list[Outcome]:
         """What became of each. Raises the error of one that may have been done: then all are looked up."""
+        if writes[0].operation == "credit":
+            into, made = credits.creations(stream, writes)
+            return credits.told(writes, self.outcomes(into, made, answer, site, step), into.name)
         entity, answers = entity_of(stream), one_by_id(answers_in(answer))
         after = answers.get(AFTER)
         there = {str(row.get(entity.key)): row for row in after.rows} if after else {}
@@ -172,9 +177,13 @@ class QuickBooksDesktopDialect(Dialect):
     # --- was it done? ---
 
     def look_up(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        stream, writes = credits.creations(stream, writes)
         return _request(stream, [_look_up(stream, write, site) for write in writes], site)
 
     def found(self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site) -> list[Outcome | None]:
+        if writes[0].operation == "credit":
+            into, made = credits.creations(stream, writes)
+            return credits.told(writes, self.found(into, made, answer, site), into.name)
         entity, answers = entity_of(stream), one_by_id(answers_in(answer))
         found: list[Outcome | None] = []
         for write in writes:

@@ -49,6 +49,8 @@ def body_for(stream: Stream, write: Write, site: Site) -> Body | VendorError:
 
 def _creation(stream: Stream, write: Write, site: Site) -> Body:
     body = stream.shape.write(_prepared(write))
+    if stream.facts.get("dated_today"):
+        body.pop("TxnDate", None)
     if stream.facts.get("transaction"):
         body["PrivateNote"] = with_mark(body.get("PrivateNote"), mark_of(write.key))
     if body.get("Type") == "Inventory":  # stock is counted from nothing, or from what the record's extra says

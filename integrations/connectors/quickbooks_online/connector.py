@@ -66,20 +66,25 @@ def _transaction(
     unique: str = "DocNumber",
     reference: str = "",
     void: Mapping[str, str] | None = None,
+    credits: Stream | None = None,
+    dated_today: bool = False,
     total: Callable[[dict[str, Any]], Decimal] = total_of,
 ) -> Stream:
     """A stream of transactions: found again by our mark, deletions told by the change feed.
 
     `found_by` is what can be asked for, `unique` what only one of them has, `reference` what else tells a person that
-    two are the same. `void` is how to ask for one.
+    two are the same. `void` is how to ask for one, `credits` what takes one back. `dated_today`: no day is sent, and
+    QuickBooks fills in its own.
     """
     return Stream(
         name,
         shape=shape,
         path=entity.lower(),
         at=entity,
-        writes=_DELETES if void is None else _VOIDS,
+        writes=(_DELETES if void is None else _VOIDS) | ({"credit"} if credits else set()),
         total=total,
+        credits=credits,
+        longest_number=21,
         facts={
             "transaction": True,
             "found_by": found_by,
@@ -87,9 +92,22 @@ def _transaction(
             "reference": reference,
             "page": page,
             "void": void,
+            "dated_today": dated_today,
         },
         **_WHOLE,
         **_BATCHED,
+    )
+
+
+def _vendor_credit(*, dated_today: bool = False) -> Stream:
+    return _transaction(
+        "vendor_credit",
+        "VendorCredit",
+        VENDOR_CREDIT,
+        page="vendorcredit?txnId",
+        found_by=("DocNumber", "VendorRef"),
+        unique="",
+        dated_today=dated_today,
     )
 
 
@@ -124,7 +142,7 @@ CONNECTOR = Connector(
         revoke_as="json",
         refresh_headers={"x-include-refresh-token-hard-expires-in": "true"},
     ),
-    limits=Limits(per_second=10, per_minute=500, batches_per_minute=40, at_once=10),
+    limits=Limits(per_second=10, per_minute=500, batches_per_minute=40, at_once=10, ledger=("realmId",)),
     streams=(
         _list("account", "Account", ACCOUNT, named_by="Name"),
         Stream(
@@ -153,21 +171,29 @@ CONNECTOR = Connector(
             fetch_batch=30,
         ),
         _transaction("quote", "Estimate", QUOTE, page="estimate?txnId"),
-        _transaction("invoice", "Invoice", INVOICE, page="invoice?txnId", void={"operation": "void"}),
+        _transaction(
+            "invoice",
+            "Invoice",
+            INVOICE,
+            page="invoice?txnId",
+            void={"operation": "void"},
+            credits=_transaction("credit_note", "CreditMemo", CREDIT_NOTE, page="creditmemo?txnId", dated_today=True),
+        ),
         _transaction("sales_receipt", "SalesReceipt", SALES_RECEIPT, page="salesreceipt?txnId", void=_VOID_BY_UPDATE),
         _transaction("credit_note", "CreditMemo", CREDIT_NOTE, page="creditmemo?txnId"),
         _transaction("refund", "RefundReceipt", REFUND, page="refundreceipt?txnId"),
         _transaction("purchase_order", "PurchaseOrder", PURCHASE_ORDER, page="purchaseorder?txnId"),
         # Two vendors may use the same number.
-        _transaction("bill", "Bill", BILL, page="bill?txnId", found_by=("DocNumber", "VendorRef"), unique=""),
         _transaction(
-            "vendor_credit",
-            "VendorCredit",
-            VENDOR_CREDIT,
-            page="vendorcredit?txnId",
+            "bill",
+            "Bill",
+            BILL,
+            page="bill?txnId",
             found_by=("DocNumber", "VendorRef"),
             unique="",
+            credits=_vendor_credit(dated_today=True),
         ),
+        _vendor_credit(),
         _transaction("journal_entry", "JournalEntry", JOURNAL_ENTRY, page="journal?txnId", total=debits_of),
         # A payment has no number that can be asked for.
         _transaction(

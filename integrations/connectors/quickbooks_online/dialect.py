@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from integrations.wire import credits
 from integrations.wire.connector import Company, Dialect, Done, Failed, Outcome, Write
 from integrations.wire.errors import ContractBroken, Duplicate, Missing, Refused, Stale, VendorError
 from integrations.wire.locks import Lock
@@ -114,6 +115,7 @@ class QuickBooksDialect(Dialect):
 
         Raises Refused where that leaves none. Voids have no batch: only the first goes, the others come back at once.
         """
+        stream, writes = credits.creations(stream, writes)
         operation = writes[0].operation
         alone = len(writes) == 1 or operation == "void"
         bodies = bodies_for(stream, writes[:1] if alone else writes, site)
@@ -130,6 +132,9 @@ class QuickBooksDialect(Dialect):
         self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site, step: int = 1
     ) -> list[Outcome]:
         """What became of each. Raises the error of an item that may have been done: then all are looked up."""
+        if writes[0].operation == "credit":
+            into, made = credits.creations(stream, writes)
+            return credits.told(writes, self.outcomes(into, made, answer, site, step), into.name)
         try:
             body = body_of(answer)
         except (Refused, Stale) as error:
@@ -155,12 +160,16 @@ class QuickBooksDialect(Dialect):
     # --- was it done? ---
 
     def look_up(self, stream: Stream, writes: Sequence[Write], site: Site) -> Request:
+        stream, writes = credits.creations(stream, writes)
         return self._batch(
             site,
             [{"bId": str(place), "Query": _look_up(stream, write, site)} for place, write in enumerate(writes)],
         )
 
     def found(self, stream: Stream, writes: Sequence[Write], answer: Answer, site: Site) -> list[Outcome | None]:
+        if writes[0].operation == "credit":
+            into, made = credits.creations(stream, writes)
+            return credits.told(writes, self.found(into, made, answer, site), into.name)
         answered = batch_answers(body_of(answer))
         found: list[Outcome | None] = []
         for place, write in enumerate(writes):
