@@ -30,7 +30,7 @@ from rich.console import Console  # noqa: E402
 from tests.chaos.ground import ground, sandboxes  # noqa: E402
 from tests.chaos.lane import Lane  # noqa: E402
 from tests.chaos.told import report  # noqa: E402
-from tests.chaos.vendors import VENDORS  # noqa: E402
+from tests.chaos.vendors import CALLED  # noqa: E402
 from tests.chaos.without import GUARDS  # noqa: E402
 
 DOCUMENTS = 45  # in a round
@@ -44,7 +44,7 @@ def main() -> int:
         "--seconds", type=float, default=float("inf"), help="begin no round so long after the lanes are set up"
     )
     asked.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
-    asked.add_argument("--to", default=",".join(VENDORS), help="the vendors, with commas between them")
+    asked.add_argument("--to", default=",".join(CALLED), help="the vendors, with commas between them")
     asked.add_argument("--lanes", type=int, default=2, help="for each vendor, each with a tenant of its own")
     asked.add_argument("--without", choices=GUARDS, default="", help="take a guard away: the campaign must fail")
     options = asked.parse_args()

@@ -17,7 +17,7 @@ from plumbing.ids import new_id
 from tests import database
 from tests.chaos.lane import Lane
 from tests.chaos.nursery import Nursery
-from tests.chaos.vendors import VENDORS
+from tests.chaos.vendors import CALLED
 from tests.operations.processes import free_port, running, until
 
 
@@ -37,7 +37,7 @@ class Ground:
         sales = self.folder / "exchange" / name / "sales"
         sales.mkdir(parents=True)
         settings.SANDBOX_URL = sandbox  # where the vendor is asked for consent
-        vendor = VENDORS[slug](sandbox)
+        vendor = CALLED[slug](sandbox)
         lane = Lane(tenant, name, vendor, sales, self.nursery, self.admin, seed=seed, without=without)
         lane.set_up()
         return lane

@@ -11,11 +11,8 @@ import os
 import random
 import signal
 import time
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -35,36 +32,17 @@ from integrations.sync.setup import set_up
 from tenants.scope import tenant_scope
 from tests.chaos import points
 from tests.chaos.nursery import PATIENCE, Nursery
-from tests.chaos.vendors import Vendor
+from tests.chaos.sales import Sales
+from tests.chaos.tally import Tally
+from tests.chaos.vendors import CalledVendor
 from tests.chaos.without import GUARDS
 
-HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 STANDS_STILL = 0.3  # seconds in which a worker that was told to stop has stopped
 VENDOR_SLOW = 0.6  # seconds for which the vendor is at a call, where that is to be seen
 DELAY = 1.3  # seconds: less than the vendor's longest, more than an impatient worker waits
 LAPSED = 4.5  # seconds after which a lease of the campaign has lapsed by itself
 HEIR = 4.0  # seconds for which another goes on alone, before the stopped worker comes back
 MOST_STARTS = 400  # workers for one round: a campaign that does not end has found something, too
-
-Line = tuple[str, int, Decimal]
-
-
-@dataclass
-class Tally:
-    """What was done to the product, and what became of the records."""
-
-    kills: Counter[str] = field(default_factory=Counter)
-    deeds: Counter[str] = field(default_factory=Counter)
-    documents: int = 0
-    lost: int = 0
-    doubled: int = 0
-    different: int = 0
-    unknown: int = 0
-    not_green: list[str] = field(default_factory=list)
-
-    @property
-    def is_good(self) -> bool:
-        return not (self.lost or self.doubled or self.different or self.unknown or self.not_green)
 
 
 class Lane:
@@ -74,7 +52,7 @@ class Lane:
         self,
         tenant: UUID,
         name: str,
-        vendor: Vendor,
+        vendor: CalledVendor,
         folder: Path,
         nursery: Nursery,
         admin: psycopg.Connection[Any],
@@ -84,21 +62,20 @@ class Lane:
     ) -> None:
         self.tenant, self.name, self.vendor, self.nursery, self.admin = tenant, name, vendor, nursery, admin
         self.without = without
-        self.file = folder / "sales.csv"
         self.chance = random.Random(f"{seed}/{name}")
-        self.sold: dict[str, list[Line]] = {}
+        self.not_green: list[str] = []  # of the last cycle
+        self.sales = Sales(folder / "sales.csv", self.chance)
         self.tally = Tally()
 
     def set_up(self) -> None:
         """The connections, and the shipped template's flows between them; the one for invoices twice."""
         with tenant_scope(self.tenant):
             options = {"folder": "sales", "layout": "online_retail", "home_currency": "GBP", "default_customer": "Cash"}
-            sales = save_connection(Connection(name="Sales", connector="files", settings=options), by=None)
+            files = save_connection(Connection(name="Sales", connector="files", settings=options), by=None)
             books = self.vendor.connect()
             with transaction.atomic():
                 template = Template.objects.get(slug=f"online_retail_to_{self.vendor.slug}")
-            self.flows = set_up(template, source=sales, target=books, answers=self.vendor.answers(), by=None)
-            self.books, self.sales = books, sales
+            self.flows = set_up(template, source=files, target=books, answers=self.vendor.answers(), by=None)
             with transaction.atomic():
                 [twin] = [flow for flow in self.flows if flow.source_object == "invoice"]
                 self.twin = Flow.objects.get(pk=twin.pk)
@@ -110,46 +87,28 @@ class Lane:
         """Sell, bring everything to the books whatever happens on the way, and ask the ledger."""
         edits = self.tally.deeds["edit while unknown"]
         with tenant_scope(self.tenant):
-            self._sell(number, documents)
+            self.sales.sell(number, documents)
             if number % 3 == 0 and self.vendor.changes_posted:
-                self._edit(self.chance.choice([*self.sold]))
+                self.sales.edit(self.chance.choice([*self.sales.sold]))
             self._bring(troubled=True)
             if number % 4 == 0 or self.tally.deeds["edit while unknown"] > edits:
-                self._bring(troubled=False)
+                self._bring_in_peace()
             self._compare()
 
-    def _sell(self, number: int, documents: int) -> None:
-        for n in range(documents):
-            credit = "C" if n % 9 == 8 else ""
-            lines = [
-                (
-                    f"{20000 + self.chance.randrange(400)}",
-                    self.chance.randint(1, 9),
-                    Decimal(self.chance.randint(1, 999)) / 100,
-                )
-                for _ in range(self.chance.randint(1, 3))
-            ]
-            self.sold[f"{credit}{number:03}{n:03}"] = lines
-        self._write()
+    def _bring_in_peace(self) -> None:
+        """Without any trouble: all is green, at the latest in a second cycle.
 
-    def _edit(self, number: str) -> None:
-        sku, quantity, price = self.sold[number][0]
-        self.sold[number][0] = (sku, quantity + 1, price)
-        self._write()
-
-    def _write(self) -> None:
-        rows = [
-            f"{number},{sku},ITEM {sku},{-quantity if number.startswith('C') else quantity},2011-03-0{int(number[-1]) % 9 + 1}"
-            f" 10:00:00,{price},{12000 + int(number[-3:]) % 90}.0,United Kingdom"
-            for number, lines in self.sold.items()
-            for sku, quantity, price in lines
-        ]
-        draft = self.file.with_suffix(".draft")
-        draft.write_text("\n".join([HEADER, *rows, ""]))
-        draft.replace(self.file)
+        Which a flow may need whose records were still being written by the other one, that had lost an answer.
+        """
+        self.vendor.tell("behave")
+        self._bring(troubled=False)
+        if self.not_green:
+            self._bring(troubled=False)
+        self.tally.not_green += self.not_green
 
     def _bring(self, *, troubled: bool) -> None:
         """Run every flow to its end, in their order; the two for invoices side by side."""
+        self.not_green = []
         for flow in self.flows:
             together = [flow, self.twin] if flow.source_object == "invoice" else [flow]
             runs = [start_run(each, by="chaos") for each in together]
@@ -165,7 +124,7 @@ class Lane:
             for run in runs:
                 if run.colour != Run.Colour.GREEN and not troubled:
                     words = f"{names[run.pk]}: {run.state} {run.colour} {run.words} {self._held(run)}"
-                    self.tally.not_green.append(words[:600])
+                    self.not_green.append(words[:600])
 
     def _one_worker(self, run: Run, *, troubled: bool) -> None:
         """One worker takes the run up; what happens to it is drawn."""
@@ -256,12 +215,11 @@ class Lane:
 
     def _edit_and_back(self) -> None:
         """A → B → A at the source, or A → B, while nobody knows what became of the posting."""
-        number = self.chance.choice([*self.sold][-20:])
-        before = list(self.sold[number])
-        self._edit(number)
+        number = self.chance.choice([*self.sales.sold][-20:])
+        before = self.sales.sold[number]
+        self.sales.edit(number)
         if self.chance.random() < 0.5 or not self.vendor.changes_posted:
-            self.sold[number] = before
-            self._write()
+            self.sales.put_back(number, before)
         self.tally.deeds["edit while unknown"] += 1
 
     @staticmethod
@@ -300,18 +258,6 @@ class Lane:
 
     def _compare(self) -> None:
         """The vendor's own ledger against the file: each document once, and its total to the cent."""
-        booked: dict[str, list[Decimal]] = {}
-        for number, total in self.vendor.documents():
-            booked.setdefault(number, []).append(total)
-        tally = self.tally
-        tally.documents, tally.lost, tally.doubled, tally.different = len(self.sold), 0, 0, 0
-        for number, lines in self.sold.items():
-            totals = booked.pop(number, [])
-            due = sum((quantity * price for _, quantity, price in lines), Decimal(0))
-            due = -due if number.startswith("C") else due
-            tally.lost += not totals
-            tally.doubled += len(totals) > 1
-            tally.different += len(totals) == 1 and totals[0] != due
-        tally.doubled += len(booked)
+        self.sales.compare(self.vendor.documents(), self.tally)
         with transaction.atomic():
-            tally.unknown = Intent.objects.filter(settled_at=None).count()
+            self.tally.unknown = Intent.objects.filter(settled_at=None).count()

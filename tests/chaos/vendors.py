@@ -27,19 +27,14 @@ class Vendor(ABC):
     """One simulated vendor over HTTP, and the books there that are the campaign's."""
 
     slug: str
-    changes_posted = True  # whether what is posted may be changed there
 
     def __init__(self, sandbox: str) -> None:
         """`sandbox` is the address of the simulators that this campaign's lane has for itself."""
         self.sandbox = sandbox
 
     @abstractmethod
-    def connect(self) -> Connection:
-        """A tested connection to its books."""
-
-    @abstractmethod
-    def answers(self) -> dict[str, str]:
-        """What the shipped template asks of a person."""
+    def meet(self, books: Connection) -> None:
+        """Know the books at the vendor's end, where somebody else has connected them."""
 
     @abstractmethod
     def documents(self) -> Iterator[tuple[str, Decimal]]:
@@ -53,7 +48,21 @@ class Vendor(ABC):
         return EXACT.decode(answer.content)["result"]
 
 
-class QuickBooksOnline(Vendor):
+class CalledVendor(Vendor):
+    """A vendor that can be called by a worker that has nothing but itself."""
+
+    changes_posted = True  # whether what is posted may be changed there
+
+    @abstractmethod
+    def connect(self) -> Connection:
+        """A tested connection to its books."""
+
+    @abstractmethod
+    def answers(self) -> dict[str, str]:
+        """What the shipped template asks of a person."""
+
+
+class QuickBooksOnline(CalledVendor):
     slug = "quickbooks_online"
 
     def connect(self) -> Connection:
@@ -72,6 +81,9 @@ class QuickBooksOnline(Vendor):
         try_out(books, by=None)
         return books
 
+    def meet(self, books: Connection) -> None:
+        self.realm = books.settings["realmId"]
+
     def answers(self) -> dict[str, str]:
         accounts, codes = (self.tell("documents", kind=kind, realm=self.realm) for kind in ("Account", "TaxCode"))
         return {
@@ -85,9 +97,12 @@ class QuickBooksOnline(Vendor):
                 yield document["DocNumber"], sign * Decimal(document["TotalAmt"])
 
 
-class Odoo(Vendor):
+class Odoo(CalledVendor):
     slug = "odoo"
     changes_posted = False
+
+    def meet(self, books: Connection) -> None:
+        """One server, one database."""
 
     def connect(self) -> Connection:
         self.tell("activate_currency", code="GBP", rate="0.8")
@@ -113,4 +128,19 @@ class Odoo(Vendor):
                 yield move["ref"], sign * Decimal(str(move["amount_total"]))
 
 
-VENDORS = {vendor.slug: vendor for vendor in (QuickBooksOnline, Odoo)}
+class QuickBooksDesktop(Vendor):
+    """It comes to our door, so it takes part where there is one: under `manage.py serve`."""
+
+    slug = "quickbooks_desktop"
+
+    def meet(self, books: Connection) -> None:
+        """One program, one company file."""
+
+    def documents(self) -> Iterator[tuple[str, Decimal]]:
+        for kind, sign in (("Invoice", 1), ("CreditMemo", -1)):
+            for document in self.tell("documents", kind=kind, only=["RefNumber", "Subtotal"]):
+                yield document["RefNumber"], sign * Decimal(document["Subtotal"])
+
+
+CALLED: dict[str, type[CalledVendor]] = {vendor.slug: vendor for vendor in (QuickBooksOnline, Odoo)}
+VENDORS: dict[str, type[Vendor]] = {**CALLED, QuickBooksDesktop.slug: QuickBooksDesktop}
