@@ -10,14 +10,20 @@ from typing import Any
 import pytest
 from django.db import transaction
 from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
 
 from integrations.connections.knocks import Bell, Knock
 from integrations.connections.models import Connection
 from integrations.connections.services import pause
+from integrations.connectors import registry
 from integrations.doors import tasks
 from integrations.records import knocks
-from integrations.records.models import Record, Stream
+from integrations.records.keep import keep
+from integrations.records.models import Record, Sighting, Stream
 from integrations.wire.knocks import Message
+from integrations.wire.stream import Gone, Page
 from plumbing.slices import slice_end
 from tests.doors.knocking import (
     KEY,
@@ -399,3 +405,40 @@ def test_a_slice_ends_in_time_and_the_rest_is_looked_at_later(mugs: Connection, 
     knocks.answer(bell_of(mugs).pk, until=timezone.now())
     assert waiting() == [("customer", "1")]
     assert bell_of(mugs).ring_at is not None
+
+
+@examples(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(("page", "sweep", "knock", "gone"))), min_size=2, max_size=7,
+                unique_by=lambda read: read[0]))  # fmt: skip
+def test_in_whatever_order_reads_arrive_the_one_that_was_asked_last_counts(
+    stall: Connection, reads: list[tuple[int, str]]
+) -> None:
+    facts = registry.connector("stall").stream("customer")
+    began = timezone.now()
+    with transaction.atomic():
+        Record.objects.filter(object="customer", external_id="1").delete()
+        Sighting.objects.all().delete()
+        stream = Stream.objects.get(connection=stall, object="customer")
+        Stream.objects.filter(pk=stream.pk).update(sweep=stream.sweep + 1, sweep_started_at=began)
+    for minute, kind in reads:
+        raws = [] if kind == "gone" else [{"id": "1", "version": "1", "name": f"Read at {minute}"}]
+        gone = [Gone(external_id="1", how="deleted")] if kind == "gone" else []
+        with transaction.atomic():
+            Stream.objects.filter(pk=stream.pk).update(sweep_full=kind == "sweep")
+            stream = Stream.objects.select_for_update().get(pk=stream.pk)
+            read_at = began + timedelta(minutes=minute)
+            keep(stream, Page(raws=raws, gone=gone), facts=facts, read_at=read_at)
+
+    # What is gone before we ever saw it leaves nothing to compare a late page with: the usual reads find that.
+    first_seen = next((place for place, (_, kind) in enumerate(reads) if kind != "gone"), None)
+    with transaction.atomic():
+        found = Record.objects.filter(object="customer", external_id="1").first()
+    if first_seen is None:
+        assert found is None
+        return
+    minute, kind = max(reads[first_seen:])
+    assert found is not None
+    if kind == "gone":
+        assert found.state == "deleted"
+    else:
+        assert (found.state, found.title) == ("live", f"Read at {minute}")
