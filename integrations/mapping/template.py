@@ -49,6 +49,8 @@ class Policy(Data, frozen=True, kw_only=True):
     conflicts: Literal["source", "target", "newest", "ask"] = "ask"
     first_match: Literal["source", "target", "ask"] = "source"
     source_gone: Literal["ask", "void", "leave"] = "ask"
+    voided: Literal["take_back", "tell"] = "take_back"
+    only_from: str = ""
 
 
 class TemplateFlow(Data, frozen=True, kw_only=True):

@@ -201,7 +201,7 @@ class _Keeper:
             self._refuse(external_id, words, "Correct the record where it comes from; it is read again by itself.", old)
             return None
         # One that comes and goes with the same page is taken as it was read in it, and is gone.
-        state = gone.how if gone else _state_of(record)
+        state = gone.how if gone else _state_of(record, self.facts)
         canonical = codec.encode(record).decode()
         news = old is None or old.state != state or not _tells_the_same(record, old)
         self.taken.add(external_id)
@@ -308,7 +308,7 @@ class _Keeper:
         if (old.raw_hash, old.edition, old.place) != (said.digest, self.facts.shape.edition, said.place):
             return False
         # A voided record may be listed on as it was, and that is no news; or be listed again as a living one.
-        return old.state == _state_of(codec.decode(old.kind, old.canonical))
+        return old.state == _state_of(codec.decode(old.kind, old.canonical), self.facts)
 
     def _refuse(self, external_id: str, words: str, advice: str, old: _Held | None = None) -> None:
         if old is not None and old.state in Record.READABLE:
@@ -365,8 +365,10 @@ def _as_it_came(raw: dict[str, Any] | msgspec.Raw) -> _Said:
     return _Said(raw, text, hashlib.sha256(text).hexdigest(), place)
 
 
-def _state_of(record: Canonical) -> str:
+def _state_of(record: Canonical, facts: Facts) -> str:
     """What a record says of itself, as many vendors show it: that it is void, or no longer in use."""
+    if facts.lists:
+        return Record.State.LIVE
     if getattr(record, "status", None) == "void":
         return Record.State.VOIDED
     return Record.State.LIVE if getattr(record, "active", True) else Record.State.ARCHIVED

@@ -22,7 +22,7 @@ from integrations.mapping.models import Agreement
 from integrations.mapping.prepared import Prepared, prepare
 from integrations.records import issues
 from integrations.records.models import Issue, Record
-from integrations.sync import calls, closing, credited, match, references, replay
+from integrations.sync import calls, closing, credited, match, references, replay, sent_back
 from integrations.sync.decide import (
     Agreed,
     Change,
@@ -114,6 +114,7 @@ class _Page:
         self.run, self.flow, self.records = run, run.flow, records
         self.mapping: Prepared = prepare(self.flow.mapping, context=context_of(self.flow), edition=edition)
         self.policy = policy_by(self.flow, self.mapping)
+        self.told = sent_back.states_told(self.policy)
         self.wanted: dict[str, Fields] = {}
         self.encoded: dict[str, str] = {}
         self.held_back: dict[str, Hold | Skip] = {}
@@ -130,10 +131,11 @@ class _Page:
         plain = {
             record.external_id: codec.to_plain(codec.decode(record.kind, record.canonical.encode()))
             for record in self.records
-            if record.state in Record.READABLE
+            if record.state in self.told
         }
+        elsewhere = sent_back.not_from_there(self.flow, list(plain), self.policy)
         for name, fields in list(plain.items()):
-            if kept_back := self._kept_back(fields):
+            if kept_back := Skip("not_wanted") if name in elsewhere else self._kept_back(fields):
                 self.held_back[name] = kept_back
                 del plain[name]
         refer = references.resolver(self.flow, self.mapping.needed(plain.values()))
@@ -208,7 +210,7 @@ class _Page:
             return Hold("half_done", f"it was begun there as {found.target_id} and refused at step {begun.step}")
         if self.matches.identities[name] in self.taken_back:
             found = replace(found, gone=found.gone or Record.State.VOIDED)
-        if record.state not in Record.READABLE:
+        if record.state not in self.told:
             can = facts_of(self.flow).writes
             return decide_gone(record.state, found, self.policy, can=can, into=record.merged_into)
         if name in self.held_back:

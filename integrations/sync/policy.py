@@ -15,6 +15,7 @@ Winner = Literal["source", "target", "ask"]
 LaterWinner = Literal["source", "target", "newest", "ask"]
 Gone = Literal["ask", "void", "leave"]
 TakenBack = Literal["void", "credit"]
+Voided = Literal["take_back", "tell"]
 Approval = Literal["unusual", "always"]
 
 
@@ -27,7 +28,9 @@ class Policy:
     agreed; `newest` is the side whose record was changed last, for flows that go both ways. `first_match`: a recognised
     record says something else. `source_gone`: it was deleted there; what was merged away is always asked about, unless
     it is left. `gone_by`: how a document is taken back, by voiding it or by a credit against it; `may` says "void" for
-    both. `approve`: which plans a person must approve before anything is sent.
+    both. `approve`: which plans a person must approve before anything is sent. `voided`: what is voided at the source is taken
+    back, or its fields (its status among them) are told like those of any other. `only_from`: bring only what came from
+    this object of the target, so that it gets back how its own documents stand and nothing else.
     """
 
     may: tuple[Operation, ...] = ("create", "update", "void")
@@ -37,6 +40,8 @@ class Policy:
     source_gone: Gone = "ask"
     gone_by: TakenBack = "void"
     approve: Approval = "unusual"
+    voided: Voided = "take_back"
+    only_from: str = ""
     brakes: Brakes = field(default_factory=Brakes)
 
 

@@ -87,7 +87,8 @@ class Stream:
     writes fit into one call, `batches` for which operations it is another number; `fetch_batch` how many ids into one
     direct read, `page_size` how many records are asked for. `settle_seconds` is the longest request time plus search
     lag, after which "not there" may be concluded. `overlap_seconds` is how far before the vendor's clock the next sweep
-    begins. `full_list`: a full sweep lists everything, so absence means something. `total` takes a document's total
+    begins. `full_list`: a full sweep lists everything, so absence means something. `lists`: its records are rows that tell
+    of others, so that one about what is void is there like any other. `total` takes a document's total
     straight from the raw payload, by other code than the shape: it proves that both ends agree. `credits` is the stream of
     the documents that take one of these back, and `longest_number` how long a number may be there; `is_taken_back` tells
     by the raw payload whether that was done, where the vendor says so itself. `path`, `at` (dotted
@@ -108,6 +109,7 @@ class Stream:
     settle_seconds: int = field(default=300, kw_only=True)
     overlap_seconds: int = field(default=300, kw_only=True)
     full_list: bool = field(default=False, kw_only=True)
+    lists: bool = field(default=False, kw_only=True)
     total: Callable[[dict[str, Any]], Decimal] | None = field(default=None, kw_only=True)
     credits: Stream | None = field(default=None, kw_only=True)
     longest_number: int = field(default=20, kw_only=True)

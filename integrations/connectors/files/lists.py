@@ -52,6 +52,7 @@ def list_of(kind: str) -> Stream:
         batch=200,
         fetch_batch=500,
         settle_seconds=0,  # nothing leaves us before it is published
+        lists=True,
         total=total if "total" in KINDS[kind].__struct_fields__ else None,
     )
 

@@ -31,7 +31,9 @@ from integrations.sync.services import AlreadyRunning, save_flow, start_run
 SLOTS = 5
 
 MAY = (("create", "create what is new"), ("update", "change what changed"), ("void", "void what was voided"))
+BY_TEMPLATE = ("only_from",)  # what makes a flow what it is, and no question
 WORDS = {
+    "take_back": "take it back there too", "tell": "only say so there, in its status",
     "source": "the source wins", "target": "the target stays as it is", "ask": "ask me", "void": "void it there too",
     "leave": "leave it there", "credit": "credit it by another document", "unusual": "what looks unusual",
     "always": "every plan", "newest": "the side that was changed last wins",
@@ -40,6 +42,7 @@ LABELS = {
     "conflicts": "Both sides changed the same field",
     "first_match": "A recognised record says something else",
     "source_gone": "Deleted at the source",
+    "voided": "Voided at the source",
     "gone_by": "How a document is taken back",
     "approve": "A person approves",
 }
@@ -129,7 +132,9 @@ class FlowForm(ServiceForm):
     def save_by_service(self) -> None:
         given = self.cleaned_data
         brakes = {each.name: given[f"brake_{each.name}"] for each in fields_of(Brakes)}
+        kept = {name: said for name, said in (self.instance.policy or {}).items() if name in BY_TEMPLATE}
         self.instance.policy = {
+            **kept,
             **{name: given[f"policy_{name}"] for name in LABELS if given[f"policy_{name}"]},
             "may": given["policy_may"],
             "match": [
