@@ -14,6 +14,7 @@ from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
 from integrations.records import absence
 from integrations.records.intake import freshen
 from integrations.records.models import Issue, Record, Stream
+from integrations.wire.errors import VendorError
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,17 +82,41 @@ def test_a_record_that_is_neither_listed_nor_there_is_deleted(
         assert Record.objects.get(external_id=customers[3]).state == "live"
 
 
-def test_where_many_vanish_at_once_nothing_follows_and_a_person_is_told(
+def test_where_many_vanish_at_once_nothing_follows_until_a_person_has_looked(
     customers: list[str], books: Connection, unlisted: Callable[[set[str]], None]
 ) -> None:
-    unlisted(set(customers[: absence.MANY + 1]))
+    unlisted(set(customers[:9]))
 
-    read(books, full=True)
+    with pytest.raises(absence.Vanished, match="9 of 30"):
+        read(books, full=True)
 
     assert states() == ["live"] * 30
     with transaction.atomic():
-        (issue,) = Issue.objects.filter(code="vanished")
-    assert str(absence.MANY + 1) in issue.words
+        (issue,) = Issue.objects.filter(code="vanished", state=Issue.State.OPEN)
+        stream = Stream.objects.get(object="customer")
+        # Two of them are not there: QuickBooks would list no such id, and knows none.
+        for place in range(2):
+            Record.objects.filter(external_id=customers[place]).update(external_id=f"99999{place}")
+    assert issue.words.startswith("9 of 30")
+
+    absence.allow(stream, 9)
+    read(books)
+
+    assert sorted(states()) == ["deleted"] * 2 + ["live"] * 28, "each was asked for by itself"
+    with transaction.atomic():
+        assert not Issue.objects.filter(code="vanished", state=Issue.State.OPEN).exists()
+
+
+def test_where_the_direct_read_fails_nothing_is_concluded(
+    customers: list[str], books: Connection, unlisted: Callable[[set[str]], None], quickbooks: QuickBooksOnline
+) -> None:
+    unlisted({customers[0]})
+    quickbooks.fail_next(status=500, skip=1)  # the list comes, and the direct read does not
+
+    with pytest.raises(VendorError):
+        read(books, full=True)
+
+    assert states() == ["live"] * 30
 
 
 def test_a_full_sweep_that_ends_is_not_repeated_by_the_next_read(customers: list[str], books: Connection) -> None:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, get_args
 
 import pytest
+from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from integrations.records.models import Record
 from integrations.sync.decide import SKIPS, Credit, Hold, Match, Skip, Void
 from integrations.sync.gone import decide_gone
+from integrations.sync.models import Flow
 from integrations.sync.policy import Gone, Policy, TakenBack
 from integrations.wire.stream import How
+from tests.sync.toys import Toy
+from tests.sync.words import document, items, open_issues, run_one
 
 CAN = frozenset(("create", "update", "void", "credit"))
 USUAL, LEAVE, TOO = Policy(), Policy(source_gone="leave"), Policy(source_gone="void")
@@ -88,3 +94,44 @@ def test_whatever_happened_a_document_is_taken_back_by_policy_or_not_at_all(
             assert reason in SKIPS
         case _:
             assert isinstance(change, Hold)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_engine_tells_all_five_apart_and_writes_only_what_follows(
+    shop: Toy, books: Toy, bring: Callable[..., Flow]
+) -> None:
+    shop.put("customer", "c", name="Ann")
+    run_one(bring("customer"))
+    for name in ("void", "deleted", "merged", "archived", "broken", "fine"):
+        shop.put("invoice", name, **document(name, customer={"external_id": "c"}))
+    flow = bring("invoice", policy={"source_gone": "void"})
+    assert run_one(flow).colour == "green"
+    sent = len(books.sent)
+
+    shop.put("invoice", "void", status="void")
+    shop.put("invoice", "broken", total="11.00")  # its lines come to something else: that is no invoice
+    for name in ("deleted", "merged", "archived"):
+        del shop.rows["invoice"][name]
+        shop.gone["invoice"].append({"external_id": name, "how": name, "into": "fine" if name == "merged" else None})
+    assert run_one(flow).colour == "amber"
+
+    with transaction.atomic():
+        states = dict(
+            Record.objects.filter(connection__name="Shop", object="invoice").values_list("external_id", "state")
+        )
+    assert states == {
+        "void": "voided", "deleted": "deleted", "merged": "merged", "archived": "archived", "broken": "unreadable",
+        "fine": "live",
+    }  # fmt: skip
+    assert {name: reason for name, _, reason in items(flow)} == {
+        "void": "", "deleted": "", "merged": "source_merged", "archived": "nothing_new", "broken": "source_unreadable",
+    } | {"void": "applied", "deleted": "applied"}  # fmt: skip
+    assert [(write["operation"], books.rows["invoice"][write["id"]]["number"]) for write in books.sent[sent:]] == [
+        ("void", "void"), ("void", "deleted"),
+    ]  # fmt: skip
+    assert [code for code, _ in open_issues()] == ["unreadable", "source_merged"], "one for each that needs a person"
+
+    shop.put("invoice", "broken", total="10.00")
+    shop.gone["invoice"] = []
+    run_one(flow)
+    assert [code for code, _ in open_issues()] == ["source_merged"]
