@@ -135,6 +135,8 @@ Q_CLUSTER = {
     "poll": 0.5,
     "recycle": 500,
 }
+if redis := env.text("TIEOUT_REDIS_URL", ""):
+    Q_CLUSTER |= {"redis": redis, "broker_class": "plumbing.broker.RedisBroker"}
 
 # --- Sign-in ----------------------------------------------------------------------------------------------------------
 

@@ -15,9 +15,11 @@ from contextlib import suppress
 from multiprocessing.sharedctypes import Synchronized
 from typing import Any
 
+import django_q.brokers
 from django.db import DatabaseError, close_old_connections, connections
 from django.utils import timezone
 from django_q.brokers.orm import ORM
+from django_q.brokers.redis_broker import Redis
 from django_q.signals import post_execute, post_execute_in_worker, post_spawn, pre_execute
 from django_q.signing import SignedPackage
 
@@ -74,8 +76,8 @@ def canary() -> None:
     """A task that does nothing; that it was done is the news."""
 
 
-class Broker(ORM):
-    """django-q2's queue in the database, for clusters that are watched and for those that only put tasks in."""
+class Watched(django_q.brokers.Broker):
+    """A queue of django-q2, for clusters that are watched and for those that only put tasks in."""
 
     def dequeue(self) -> Any:
         if _cluster is None:
@@ -102,6 +104,14 @@ class Broker(ORM):
             "save": False,
         }
         return [(0, SignedPackage.dumps(task))]
+
+
+class Broker(Watched, ORM):
+    """The queue in the database."""
+
+
+class RedisBroker(Watched, Redis):
+    """The queue in Redis: a task leaves it when a cluster takes it, so the sweep finds again what died in a worker's hand."""
 
 
 def _beat_while_busy(cluster: Cluster) -> None:

@@ -24,8 +24,17 @@ def running(
     *words: str, env: Mapping[str, str] | None = None, stdout: int | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A Python process for the block; whatever is left of it and its children is killed after it."""
+    with command_running(sys.executable, *words, env=env, stdout=stdout) as process:
+        yield process
+
+
+@contextmanager
+def command_running(
+    *command: str, env: Mapping[str, str] | None = None, stdout: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Any process, in the same way."""
     process = subprocess.Popen(
-        [sys.executable, *words], cwd=ROOT, env={**os.environ, **(env or {})}, start_new_session=True, stdout=stdout
+        command, cwd=ROOT, env={**os.environ, **(env or {})}, start_new_session=True, stdout=stdout
     )
     try:
         yield process
