@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,10 +29,11 @@ from integrations.wire.connector import Connector
 from integrations.wire.errors import ConsentLost, TryLater
 from integrations.wire.exchange import Driver, Recall, speak
 from integrations.wire.http import Http
-from integrations.wire.limits import Limits
+from integrations.wire.limits import Limits, Urgency
 from integrations.wire.message import Answer, Pending, Request
 from integrations.wire.places import Opens, place_of
 from integrations.wire.site import Site
+from integrations.wire.statuses import retry_after
 
 MARGIN = 10.0  # seconds of a lease that are left for writing down what came back
 HEARD_EVERY = timedelta(minutes=1)
@@ -47,19 +48,20 @@ def send(
     before: datetime | None = None,
     batch: bool = False,
     not_before: datetime | None = None,
+    urgency: Urgency = Urgency.READING,
 ) -> Answer | Pending:
     """Send a request over a connection and give the vendor's answer, whatever its status.
 
     Where the same request is outstanding, its answer is asked for instead; one that was asked before `not_before` does
     not count. `before` is the end of the caller's lease: the exchange is over well before it. `batch`: the request
-    carries several records. Raises VendorError; where consent is lost, the connection is paused first and a person is
-    told.
+    carries several records. `urgency` says who goes first where the vendor's limits leave no room for all. Raises
+    VendorError; where consent is lost, the connection is paused first and a person is told.
     """
     _outside_transactions()
     with transaction.atomic():
         _check_open(connection)
         standing = outstanding.find(connection, request, not_before=not_before)
-    return _exchange(connection, request, standing, before=before, batch=batch)
+    return _exchange(connection, request, standing, before=before, batch=batch, urgency=urgency)
 
 
 def collect(connection: Connection, request: Request, *, before: datetime | None = None) -> Answer | Pending:
@@ -73,7 +75,7 @@ def collect(connection: Connection, request: Request, *, before: datetime | None
         standing = outstanding.find(connection, request)
     if standing is None:
         raise TryLater(sent=True, explanation="The answer came, and the worker that took it ended before it was kept.")
-    return _exchange(connection, request, standing, before=before, batch=False)
+    return _exchange(connection, request, standing, before=before, batch=False, urgency=Urgency.POSTING)
 
 
 def is_outstanding(connection: Connection, request: Request) -> bool:
@@ -113,13 +115,12 @@ def _check_open(connection: Connection) -> None:
         raise ConsentLost(connection.state_reason, explanation=f"{connection} is {connection.get_state_display()}.")
 
 
-def _budget(connection: Connection, kind: Connector, request: Request, batch: bool) -> AbstractContextManager[None]:
-    limits = kind.limits
-    if connection.environment == SIMULATOR:
-        limits = limits.faster(settings.SANDBOX_SPEED)
-    if kind.driver != "http" or limits == Limits():
-        return nullcontext()
-    return budgets.spent(connection, limits, seconds=request.timeout, batch=batch)
+def limits_of(connection: Connection) -> Limits:
+    """The limits that calls over this connection have to keep."""
+    kind = connector(connection.connector)
+    if kind.driver != "http":
+        return Limits()
+    return kind.limits.faster(settings.SANDBOX_SPEED) if connection.environment == SIMULATOR else kind.limits
 
 
 def _outside_transactions() -> None:
@@ -128,19 +129,23 @@ def _outside_transactions() -> None:
         raise RuntimeError("A vendor is called inside a transaction: end it first.")
 
 
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text and text.isdigit() else None
-
-
 def _exchange(
-    connection: Connection, request: Request, standing: Outstanding | None, *, before: datetime | None, batch: bool
+    connection: Connection,
+    request: Request,
+    standing: Outstanding | None,
+    *,
+    before: datetime | None,
+    batch: bool,
+    urgency: Urgency,
 ) -> Answer | Pending:
     """Speak the request, or the receipt of the one that is outstanding, and note whether an answer is awaited now."""
     kind, asked_at = connector(connection.connector), timezone.now()
     said = request if standing is None else standing.receipt
     try:
-        with heard(connection), _budget(connection, kind, said, batch):
+        turn = budgets.spent(connection, limits_of(connection), seconds=said.timeout, urgency=urgency, batch=batch)
+        with heard(connection), turn as spending:
             answer = _speak(connection, kind, said, before)
+            spending.hear(answer)
     except TryLater as error:
         if standing is None:
             raise
@@ -149,12 +154,9 @@ def _exchange(
         with transaction.atomic():
             outstanding.forget(connection, request)
         raise
-    wait = _seconds(answer.headers.get("Retry-After")) if isinstance(answer, Answer) else None
-    if isinstance(answer, Answer) and answer.status == TOO_MANY:
-        budgets.too_many(connection, retry_after=wait)
     if isinstance(answer, Answer) and standing is not None:
         if kind.driver == "http" and (answer.status == TOO_MANY or answer.status >= THEIR_FAULT):
-            return Pending(then=said, after=wait or RECEIPT_AGAIN)
+            return Pending(then=said, after=retry_after(answer) or RECEIPT_AGAIN)
         answer = replace(answer, asked_at=answer.asked_at or standing.asked_at)
     with transaction.atomic():
         if isinstance(answer, Pending):

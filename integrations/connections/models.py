@@ -87,14 +87,16 @@ class Connection(TenantOwned, Leased):
         return "its permission is being renewed" if in_doubt else str(self.State(self.state).label)
 
 
-class Budget(TenantOwned):
-    """What has been spent of a vendor's limits on one connection, over all jobs and processes."""
+class Budget(models.Model):
+    """What has been spent of a vendor's limits on one ledger there, by whichever tenants, jobs, processes and hosts.
 
-    connection = TenantForeignKey(Connection, on_delete=models.CASCADE)
-    spent = models.JSONField(default=dict)
+    It belongs to no tenant and tells none what the ledger is: its id is a keyed digest. Only dispatch reads and writes it.
+    """
 
-    class Meta(TenantOwned.Meta):
-        constraints = (models.UniqueConstraint(fields=("tenant", "connection"), name="one_budget"),)
+    id = models.CharField(primary_key=True, max_length=64)
+    # A random number, another one each time: who writes names the one that he has read.
+    version = models.BigIntegerField(default=0)
+    state = models.BinaryField(default=bytes)
 
 
 class Caller(TenantOwned):

@@ -22,6 +22,7 @@ from integrations.records import issues
 from integrations.records.keep import Kept, keep
 from integrations.records.models import Issue, Record, Sighting, Stream
 from integrations.wire.errors import VendorError
+from integrations.wire.limits import Urgency
 from integrations.wire.message import Answer, Pending, Request
 from integrations.wire.stream import FETCHED, Gone, Page
 from integrations.wire.stream import Stream as Facts
@@ -139,7 +140,13 @@ def _list_ids(stream: Stream, connection: Connection, facts: Facts, *, until: da
 
 
 def _ask(stream: Stream, connection: Connection, request: Request) -> Answer:
-    answer = line.send(connection, request, before=stream.leased_until, not_before=stream.sweep_started_at)
+    answer = line.send(
+        connection,
+        request,
+        before=stream.leased_until,
+        not_before=stream.sweep_started_at,
+        urgency=Urgency.BACKFILL,
+    )
     if isinstance(answer, Pending):
         raise after(answer.after, f"{connection} has not answered yet")
     return answer

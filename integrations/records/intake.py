@@ -20,6 +20,7 @@ from integrations.records import absence, issues
 from integrations.records.absence import Limit
 from integrations.records.keep import Kept, keep
 from integrations.records.models import Sighting, Stream
+from integrations.wire.limits import Urgency
 from integrations.wire.message import Pending
 from integrations.wire.stream import Cursor, Page
 from plumbing.slices import LEASE, after, check_time
@@ -89,7 +90,13 @@ def _list(stream: Stream, connection: Connection, *, until: datetime, told: Call
         cursor = Cursor(mark=None if stream.sweep_full else stream.mark or None, page=stream.page or None)
         asked_at = timezone.now()
         request = kind.dialect.ask(facts, cursor, site)
-        answer = line.send(connection, request, before=stream.leased_until, not_before=stream.sweep_started_at)
+        answer = line.send(
+            connection,
+            request,
+            before=stream.leased_until,
+            not_before=stream.sweep_started_at,
+            urgency=Urgency.BACKFILL if stream.sweep_full else Urgency.READING,
+        )
         if isinstance(answer, Pending):
             raise after(answer.after, f"{connection} has not answered yet")
         with line.heard(connection):

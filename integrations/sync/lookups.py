@@ -11,6 +11,7 @@ from integrations.connectors.registry import connector
 from integrations.sync import calls
 from integrations.sync.envelope import facts_of, intents_of, new_call, writes_of
 from integrations.sync.models import Call, Run
+from integrations.wire.limits import Urgency
 from integrations.wire.message import Answer, Pending, Request
 
 
@@ -24,7 +25,9 @@ def look_up(run: Run, call: Call) -> Answer | None:
         run.check_wanted()
         question = _question(call, request)
         question.save()
-    answer = line.send(flow.target, request, before=run.leased_until, batch=True, not_before=call.quiet_at)
+    answer = line.send(
+        flow.target, request, before=run.leased_until, batch=True, not_before=call.quiet_at, urgency=Urgency.POSTING
+    )
     if isinstance(answer, Pending):
         calls.wait(run, question, answer)
         with transaction.atomic():

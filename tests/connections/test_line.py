@@ -6,16 +6,22 @@ import time
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from integrations.connections import line
-from integrations.connections.models import Budget, Connection
+from integrations.connections.budgets import ledger_of
+from integrations.connections.models import Budget as Row
+from integrations.connections.models import Connection
 from integrations.connections.services import pause, resume
 from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
 from integrations.wire.errors import ConsentLost, TryLater
+from integrations.wire.limits import Budget
 from integrations.wire.message import Answer
+from plumbing.roles import dispatch
 from tests.connections.conftest import at_once, fresh, question
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -26,6 +32,20 @@ def ask(books: Connection) -> Answer:
     answer = line.send(mine, question(mine))
     assert isinstance(answer, Answer)
     return answer
+
+
+def budget_of(books: Connection) -> Budget:
+    """What is kept of the ledger's limits."""
+    key = ledger_of(fresh(books))
+    with dispatch():
+        return msgspec.msgpack.decode(Row.objects.get(pk=key).state, type=Budget)
+
+
+def close(books: Connection, *, seconds: float) -> None:
+    """Let the ledger be closed for so long."""
+    closed = msgspec.structs.replace(budget_of(books), closed_until=timezone.now().timestamp() + seconds)
+    with dispatch():
+        Row.objects.update(state=msgspec.msgpack.encode(closed), version=F("version") + 1)
 
 
 def asked(quickbooks: QuickBooksOnline) -> list[int]:
@@ -62,10 +82,7 @@ class TestLimits:
 
     def test_who_finds_no_room_is_told_when_to_come_back(self, books: Connection, quickbooks: QuickBooksOnline) -> None:
         ask(books)
-        with transaction.atomic():
-            row = Budget.objects.get(connection=books)
-            row.spent = {**row.spent, "closed_until": timezone.now().timestamp() + 20}
-            row.save()
+        close(books, seconds=20)
 
         with pytest.raises(TryLater) as refused:
             ask(books)
@@ -97,8 +114,7 @@ class TestLimits:
 
         assert ask(books).status == 429
 
-        with transaction.atomic():
-            closed = Budget.objects.get(connection=books).spent["closed_until"] - timezone.now().timestamp()
+        closed = budget_of(books).closed_until - timezone.now().timestamp()
         assert least < closed < most
 
 

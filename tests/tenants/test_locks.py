@@ -24,6 +24,7 @@ SHARED = {
     "plumbing_heartbeat": "the machinery's, not a tenant's",
     "integrations_vendorapp": "the operator's registration at a vendor",
     "integrations_template": "shipped with the product, for everybody",
+    "integrations_budget": "a ledger that several tenants share; the application cannot read it (tests/connections/test_budgets.py)",
 }
 
 
