@@ -10,6 +10,7 @@ tells. What is new is read and written in parts, the database being at one while
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,11 +37,13 @@ from plumbing.ids import new_id
 from plumbing.pages import ask_page, update_page, without_waiting, write_columns
 
 LONGEST_ID = 300
+OUR_FAULT = "This product met a fault of its own over this record, so it was left out."
 PART = 250  # records that are written at a time
 PLACE = "@place"  # where a payload was found (file and lines): told, but no part of what it says
 UNIQUE = ("tenant_id", "connection_id", "object", "external_id")
 FIRST = {"id", "first_kept_at", *UNIQUE}
 
+log = logging.getLogger(__name__)
 to_json = msgspec.json.Encoder(decimal_format="number").encode
 exact = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -190,13 +193,18 @@ class _Keeper:
         """The row of a record that says something new to us; None where it cannot be taken."""
         try:
             record = self.facts.shape.read(said.payload)
+            breaches = broken_laws(record)
         except VendorError as error:
             self._refuse(external_id, error.explanation, error.advice, old)
+            return None
+        except Exception:  # a fault of ours over one record: it is told, and the page goes on
+            log.exception("record %s of %s could not be read", external_id, self.stream.pk)
+            self._refuse(external_id, OUR_FAULT, "Tell your operator: the log has the details.", old)
             return None
         if old is not None and _older(record, old):
             self.kept.counts["older"] += 1
             return None
-        if breaches := broken_laws(record):
+        if breaches:
             words = "; ".join(f"{breach.path}: {breach.message}" for breach in breaches)
             self._refuse(external_id, words, "Correct the record where it comes from; it is read again by itself.", old)
             return None
@@ -360,6 +368,8 @@ def _id_of(raw: dict[str, Any] | msgspec.Raw, facts: Facts) -> str:
 def _as_it_came(raw: dict[str, Any] | msgspec.Raw) -> _Said:
     if isinstance(raw, msgspec.Raw):
         return _Said(raw, raw, hashlib.sha256(raw).hexdigest(), "")
+    if not isinstance(raw, dict):
+        raise ShapeError("the record", f"an object was expected, not {str(raw)[:40]!r}")
     text = to_json({name: value for name, value in raw.items() if name != PLACE} if PLACE in raw else raw)
     place = to_json(raw[PLACE]).decode() if PLACE in raw else ""
     return _Said(raw, text, hashlib.sha256(text).hexdigest(), place)

@@ -12,6 +12,7 @@ A lost call is never composed anew: until a look-up at the vendor says what beca
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
@@ -21,15 +22,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from integrations.connections import line
+from integrations.sync import backoff
 from integrations.sync.envelope import open_intents, request_of, settle_seconds, target_of
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
-from integrations.wire.errors import TryLater, VendorError
+from integrations.wire.errors import Refused, TryLater, VendorError
 from integrations.wire.message import Answer, Pending
 from plumbing.slices import after
 
 # A lease outlives the request that is sent under it, with room for what is committed afterwards.
 MARGIN = 60
 IN_OTHER_HANDS = 2  # seconds until a run looks again at what another worker is just doing
+APART_AFTER, MOST_SENDS = 3, 12  # lost answers of a call: then its records go one by one; then it goes no more
 SECRET_HEADERS = ("set-cookie", "www-authenticate", "authorization")
 
 
@@ -43,7 +46,9 @@ def send(run: Run, call: Call) -> None:
         run.renew(seconds=call.timeout + MARGIN)
         run.check_wanted()
         now = timezone.now()
-        quiet_at = now + timedelta(seconds=settle_seconds(call.run.flow))
+        # The oftener its answer was lost, the longer it takes until anybody looks, and so until it goes again.
+        longer = backoff.pause(call.sends, chance=random.random()) if call.sends else 0  # noqa: S311  # not money
+        quiet_at = now + timedelta(seconds=settle_seconds(call.run.flow) + longer)
         move(call, (Call.State.PREPARED,), Call.State.SENT, sent_at=now, sends=call.sends + 1, quiet_at=quiet_at)
         several = open_intents(call).update(state=Intent.State.SENT) > 1
     _hear(run, call, lambda: line.send(target_of(call), request_of(call), before=run.leased_until, batch=several))
@@ -141,6 +146,23 @@ def _back_to_prepared(call: Call, words: str) -> None:
     before = (Call.State.SENT, Call.State.WAITING, Call.State.ANSWERED, Call.State.LOST)
     move(call, before, Call.State.PREPARED, words=words)
     open_intents(call).update(state=Intent.State.READY)
+
+
+def others_went(call: Call) -> bool:
+    """Whether the vendor has taken a write of the same object that was composed after this one: it is well, but for this."""
+    later = Call.objects.filter(connection=call.connection_id, object=call.object, purpose=Call.Purpose.WRITE)
+    return later.filter(pk__gt=call.pk, state=Call.State.SETTLED, status__range=(200, 299)).exists()
+
+
+def worn_out(call: Call) -> Refused | None:
+    """What to say of a call that went so often that it goes no more; None where it may go again."""
+    if call.sends < MOST_SENDS:
+        return None
+    return Refused(
+        call.words,
+        explanation=f"The vendor was sent this {call.sends} times; each time its answer broke off, and nothing of it is there.",
+        advice="Look for what is odd about the record; where all records meet this, ask the vendor. Then release it.",
+    )
 
 
 def withdraw(run: Run) -> None:

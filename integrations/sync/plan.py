@@ -5,6 +5,7 @@ One transaction a page: the items, what they supersede and how far the flow has 
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -48,6 +49,7 @@ from plumbing.pages import update_page, write_page
 from tenants.models import Tenant
 from tenants.scope import current_tenant_id
 
+log = logging.getLogger(__name__)
 Operation, State = Item.Operation, Item.State
 SAYS = ("state", "reason", "words", "feed_no")  # what an open item says of its record
 
@@ -140,7 +142,11 @@ class _Page:
                 del plain[name]
         refer = references.resolver(self.flow, self.mapping.needed(plain.values()))
         for name, fields in plain.items():
-            self._translate_one(name, fields, refer)
+            try:
+                self._translate_one(name, fields, refer)
+            except Exception:  # a fault of ours over one record: it is held, and the page goes on
+                log.exception("record %s of flow %s could not be mapped", name, self.flow.pk)
+                self.held_back[name] = Hold("our_fault", "This product met a fault of its own over this record.")
 
     def _kept_back(self, fields: dict[str, Any]) -> Hold | Skip | None:
         """Why the flow's condition does not let a record through, if it does not."""
@@ -360,6 +366,7 @@ ADVICE: Mapping[str, str] = {
     "target_gone": "Restore the target's record, or unlink it so that it is created anew.",
     closing.HELD: "Have the period opened there, or give the record another day at its source; or let the rule for closed "
     "periods book it on the next open day, which a person approves here where the rule says so.",
+    "our_fault": "Tell your operator: the log has the details. Then press Try again.",
     "both_changed": "Compare both sides and choose which one is right, or set the mapping's conflict policy.",
     "source_gone": "Take the target's document back there, or let the flow's policy say what becomes of it.",
     "source_merged": "Move what belongs to it at the target to the survivor there, or let the policy leave it.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -96,10 +97,20 @@ def settle_lost(run: Run, call: Call, answer: Answer) -> None:
     if any(found):
         conclude(run, call, intents, found)
         return
+    if len(intents) > 1 and call.sends >= calls.APART_AFTER:  # it may be one of them over which the vendor breaks down
+        conclude(run, call, intents, [None] * len(intents), apart=True)
+        return
+    with transaction.atomic():
+        refusal, is_alone = calls.worn_out(call), len(intents) == 1 and calls.others_went(call)
+    if refusal and is_alone:
+        conclude(run, call, intents, [Failed(error=refusal)])
+        return
     calls.back_to_prepared(run, call, "a look-up shows that the vendor did nothing of it")
     if call.run.state in Run.ENDED:
         with transaction.atomic():
             calls.withdraw(call.run)
+    elif refusal:
+        raise refusal
 
 
 def conclude(
@@ -233,8 +244,9 @@ class _Batch:
         keep(stream, Page(raws=raws, gone=gone), facts=facts, read_at=self.started_at)
         read = {}
         for raw in raws:
-            record = facts.shape.read(raw)
-            read[str(record.external_id)] = record
+            with suppress(VendorError):  # one that cannot be read has become an issue, and stops nothing
+                record = facts.shape.read(raw)
+                read[str(record.external_id)] = record
         return read
 
     def _stream(self) -> Stream:

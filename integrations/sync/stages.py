@@ -11,15 +11,16 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.records import issues
+from integrations.connections.models import Connection
+from integrations.records import consents, issues
 from integrations.records.absence import Vanished
 from integrations.records.keep import Kept
 from integrations.records.models import Issue
-from integrations.sync import approval, arrivals, calls, unsettled
+from integrations.sync import approval, arrivals, backoff, calls, unsettled
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.policy import policy_of
 from integrations.sync.reconcile import Totals
-from integrations.wire.errors import ConsentLost, Forbidden, OutOfLimits, TryLater, VendorError
+from integrations.wire.errors import ConsentLost, Forbidden, NoRoom, OutOfLimits, TryLater, VendorError
 from plumbing.slices import LEASE, NotNow, after
 from tenants import audit
 
@@ -29,7 +30,6 @@ TURN = 2  # seconds until a run that waits for another looks again
 EARLY = timedelta(seconds=5)
 # What a run counts of the records about which it decided.
 DECIDED = (*Item.Operation.values, Item.State.SKIPPED, Item.State.WAITING, Item.State.HELD)
-FIRST_WAIT, LONGEST_WAIT = 2, 600  # seconds between tries while a vendor cannot answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +176,12 @@ def put_off(run: Run, *, at: datetime, why: str) -> Later:
 
 def interrupted(run: Run, error: VendorError) -> Later | Done:
     """What an error of a vendor means for the run as a whole: later, wait for a person, or the end."""
-    if isinstance(error, OutOfLimits) and error.until is not None:
-        return put_off(run, at=error.until, why=error.explanation)
+    if isinstance(error, NoRoom):  # nothing is wrong with the vendor: it is our turn soon
+        return put_off(run, at=timezone.now() + timedelta(seconds=error.retry_after or TURN), why=error.explanation)
     if isinstance(error, TryLater | OutOfLimits):
         return _back_off(run, error)
     if isinstance(error, ConsentLost):
-        with transaction.atomic():
-            run.hold()
-            issues.open_issues([_failure(run, error)])
-            _leave(run, Run.State.RUNNING, words=f"{error.explanation} {error.advice}")
-        return Later(None, error.explanation)
+        return _wait_for_consent(run, error)
     return _fail(run, error)
 
 
@@ -212,16 +208,32 @@ def _fail(run: Run, error: VendorError) -> Done:
     return Done(Run.Colour.RED)
 
 
-def _back_off(run: Run, error: VendorError) -> Later:
-    """Wait as long as the vendor says, else twice as long each time, with jitter so that not all come at once."""
-    run.tries += 1
+def _back_off(run: Run, error: TryLater | OutOfLimits) -> Later | Done:
+    """Wait as long as the vendor says, else twice as long each time; tell a person after an hour, and end after a day."""
+    now, until = timezone.now(), getattr(error, "until", None)
+    run.tries, run.stalled_at = run.tries + 1, run.stalled_at or now
+    wait = backoff.pause(run.tries, asked=getattr(error, "retry_after", None), chance=random.random())  # noqa: S311  # not money
+    at = max(until or now, now + timedelta(seconds=wait))
     with transaction.atomic():
         run.hold()
-        Run.objects.filter(pk=run.pk).update(tries=run.tries)
-    asked = getattr(error, "retry_after", None)
-    usual = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(run.tries, 16))
-    seconds = asked if asked is not None else usual * random.uniform(0.5, 1)  # noqa: S311  # not money: jitter
-    return put_off(run, at=timezone.now() + timedelta(seconds=seconds), why=str(error))
+        Run.objects.filter(pk=run.pk).update(tries=run.tries, stalled_at=run.stalled_at)
+        if max(now, until or now) - run.stalled_at >= backoff.TOLD_AFTER:
+            issues.open_issues([_stalled(run, error)])
+    if until is None and now - run.stalled_at >= backoff.GIVEN_UP_AFTER:
+        return _fail(run, error)
+    return put_off(run, at=at, why=str(error))
+
+
+def _wait_for_consent(run: Run, error: ConsentLost) -> Later:
+    """Keep everything as it stands until a person has connected again: then the tick wakes the run."""
+    with transaction.atomic():
+        run.hold()
+        ends = Connection.objects.filter(pk__in=(run.flow.source_id, run.flow.target_id))
+        for connection in ends.order_by("pk").select_for_update():
+            if connection.state == Connection.State.CONSENT_LOST:
+                consents.tell(connection)
+        _leave(run, Run.State.RUNNING, words=f"{error.explanation} {error.advice}")
+    return Later(None, error.explanation)
 
 
 def end_preview(run: Run) -> Done:
@@ -251,6 +263,7 @@ def finish(run: Run, totals: Totals) -> Done:
         run.colour, words = _verdict(run, totals, held=held, unreadable=unreadable, missing=arrivals.note(run))
         _leave(run, Run.State.DONE, words=words)
         issues.solve([issues.about("brake", run.flow_id), issues.about("flow", run.flow_id)])
+        issues.solve([issues.about(consents.LOST, end) for end in (run.flow.source_id, run.flow.target_id)])
         issues.solve_met(FORBIDDEN, flow=run.flow)
         audit.record(
             "run.finished", subject=run, data={"colour": run.colour, "counts": run.counts, "totals": run.totals}
@@ -297,6 +310,19 @@ def _stopped(run: Run, words: str, explanation: str) -> Issue:
     )
 
 
+def _stalled(run: Run, error: VendorError) -> Issue:
+    return Issue(
+        code="vendor_in_trouble",
+        about=issues.about("flow", run.flow_id),
+        flow=run.flow,
+        where=f"{run.flow.name}: {run.stage}",
+        words=str(error),
+        explanation=f"It has not got on since {run.stalled_at:%Y-%m-%d %H:%M} UTC. It is tried again by itself, and nothing is lost.",
+        advice="Look at the vendor's status page; where it lasts, ask the vendor with the words above.",
+        alert=True,
+    )
+
+
 def _failure(run: Run, error: VendorError) -> Issue:
     about = issues.about("flow", run.flow_id)
     if isinstance(error, Forbidden):  # it is the books that are not ready: other flows into them meet the same
@@ -309,6 +335,7 @@ def _failure(run: Run, error: VendorError) -> Issue:
         words=str(error),
         explanation=error.explanation,
         advice=error.advice,
+        alert=True,
     )
 
 
