@@ -143,7 +143,8 @@ def decide_again(run: Run, until: datetime) -> bool:
         return False
     since = stages.begin_round(run)
     freshen(run.flow.target, run.flow.target_object, since=since, until=until, told=stages.counter(run))
-    plan.propose(run, records)
+    for edition, some in replay.in_another_round(run, records).items():
+        plan.propose(run, some, edition=edition)
     stages.end_round(run)
     return True
 
