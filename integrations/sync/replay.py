@@ -182,6 +182,19 @@ def page(run: Run) -> tuple[Mapping[int | None, Sequence[Record]], int]:
     return found, records[-1].feed_no
 
 
+def in_another_round(run: Run, records: Sequence[Record]) -> Mapping[int | None, Sequence[Record]]:
+    """These records, which were overtaken, by the edition with which this run has decided about them; None: that of today."""
+    if not run.replay:
+        return {None: records}
+    with transaction.atomic():
+        items = Item.objects.filter(run=run, record__in=[record.pk for record in records])
+        editions = dict(items.order_by("pk").values_list("record_id", "edition"))
+    found: dict[int | None, list[Record]] = defaultdict(list)
+    for record in records:
+        found[editions.get(record.pk)].append(record)
+    return found
+
+
 def anew(agreed: Agreed | None, wanted: Mapping[str, Any]) -> Agreed | None:
     """What was agreed, so that all that the source says is news, and what somebody changed at the target still shows."""
     return None if agreed is None else Agreed(dict.fromkeys(wanted, _NEVER_SAID), agreed.target)
