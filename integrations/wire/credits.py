@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace as changed
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -43,7 +43,10 @@ def creations(stream: Stream, writes: Sequence[Write]) -> tuple[Stream, Sequence
     ]
 
 
-def told(writes: Sequence[Write], made: Sequence[Outcome | None], into: str) -> list[Outcome | None]:
+Told = TypeVar("Told", Outcome, Outcome | None)
+
+
+def told(writes: Sequence[Write], made: Sequence[Told], into: str) -> list[Told]:
     """What became of these credits, by what became of their credit notes."""
     return [
         Done(external_id=write.external_id or "", version=write.version, credit=(into, outcome.external_id))
