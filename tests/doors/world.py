@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.db.models import Model
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations.connections.locks import LockDates
 from integrations.connections.models import Connection
 from integrations.crosswalk.models import Identity, Link
 from integrations.mapping.models import Mapping, MappingEdition, Template, ValueTable
 from integrations.mapping.services import save_mapping
 from integrations.records.models import Issue, Record, Stream
+from integrations.sync.closing import PeriodRule
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
+from integrations.wire.locks import Lock, to_plain
 from tenants import audit
 from tenants.access.models import Membership, SupportAccess, User
 from tenants.audit.models import Event
@@ -74,6 +77,8 @@ def world(tenant: Tenant, *, owner: User) -> World:
     event = Event.objects.filter(verb="record.applied").get()
     for row in (source, link, flow, run, item, intent, call, issue, stream, member, support, event):
         made[type(row)] = row
+    for row in _closed(books):
+        made[type(row)] = row
     made[Connection], made["target"] = books, target  # the other end, by its part
     return made
 
@@ -89,6 +94,14 @@ def _connected() -> list[Model]:
             secrets={"access_token": SECRET, "refresh_token": SECRET},
         )
     ]  # fmt: skip
+
+
+def _closed(books: Connection) -> list[Model]:
+    now, lock = timezone.now(), Lock(name="closing date", until=date(2026, 3, 31))
+    return [
+        PeriodRule.objects.create(connection=books, object="invoice", rule="approve"),
+        LockDates.objects.create(connection=books, locks=to_plain([lock]), read_at=now, changed_at=now),
+    ]
 
 
 def _mapped() -> list[Model]:
