@@ -23,7 +23,7 @@ from django.utils import timezone
 from integrations.connections.models import Connection, Errand
 from integrations.connections.site import spool_of_tenant
 from integrations.crosswalk.models import Identity, Link
-from integrations.mapping.models import Mapping, MappingEdition, ValueTable
+from integrations.mapping.models import Agreement, Mapping, MappingEdition, ValueTable
 from integrations.records.models import Record
 from integrations.records.terms import term
 from integrations.sync.erased import ErasedPerson, digests
@@ -127,9 +127,20 @@ def _own_records(identity: UUID) -> list[Record]:
 
 
 def _traces(own: Sequence[Record]) -> Traces:
+    """What they are called and where they live, now and in whatever was planned and agreed of them before."""
     traces = Traces()
-    for record in own:
-        traces.add(msgspec.json.decode(record.canonical))
+    keys = [record.pk for record in own]
+    said = [record.canonical for record in own]
+    items = Item.objects.filter(record__in=keys)
+    for wanted, differences in items.values_list("wanted", "differences"):
+        said.append(wanted)
+        for each in differences:
+            for side in ("before", "after"):
+                traces.add({each.get("field"): each.get(side)})
+    for sides in Agreement.objects.filter(identity__in=items.values("identity")).values_list("source", "target"):
+        said.extend(sides)
+    for text in filter(None, said):
+        traces.add(msgspec.json.decode(text))
     if traces.is_empty:
         raise ValidationError("Nothing is kept of this person any more.")
     return traces

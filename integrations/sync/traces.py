@@ -17,6 +17,7 @@ ERASED = "[data erased]"
 PARTIES = ("customer", "vendor", "sales_rep")
 
 SHORTEST = 3  # what is shorter is no trace
+TELLING = 8
 ADDRESSES = ("billing_address", "shipping_address")
 LINES = ("attention", "line1", "line2", "line3", "phone")
 PLACES = ("city", "region", "postal_code")
@@ -39,18 +40,21 @@ class Traces:
     details: set[str] = field(default_factory=set)
 
     def add(self, said: Mapping[str, Any]) -> None:
-        """Take in what one of their own records says, as plain values."""
+        """Take in what one of their own records says, as plain values; what is not of its form says nothing."""
         given, family = said.get("given_name"), said.get("family_name")
-        whole = [" ".join(filter(None, pair)) for pair in ((given, family), (family, given)) if all(pair)]
-        self._take(self.names, said.get("name"), said.get("legal_name"), *whole)
+        if isinstance(given, str) and isinstance(family, str):
+            self._take(self.names, f"{given} {family}", f"{family} {given}", f"{family}, {given}")
+        self._take(self.names, said.get("name"), said.get("legal_name"))
         self._take(self.mails, said.get("email"))
         self._take(self.addresses, said.get("phone"), said.get("website"), said.get("registration_number"))
-        self._take(self.addresses, *(each.get("value") for each in said.get("tax_ids", ())))
-        self._take(self.details, given, family, said.get("notes"), *_texts(said.get("extra", {})))
-        for address in (said.get(name) or {} for name in ADDRESSES):
+        self._take(self.addresses, *(each.get("value") for each in _parts(said.get("tax_ids"))))
+        self._take(self.details, given, family, said.get("notes"))
+        for text in _texts(said.get("extra", {})):  # a street may be among what we do not map
+            self._take(self.addresses if _is_telling(text) else self.details, text)
+        for address in _parts([said.get(name) for name in ADDRESSES]):
             self._take(self.addresses, *(address.get(name) for name in LINES))
             self._take(self.details, *(address.get(name) for name in PLACES))
-        for contact in said.get("contacts", ()):
+        for contact in _parts(said.get("contacts")):
             self._take(self.names, contact.get("name"))
             self._take(self.mails, contact.get("email"))
             self._take(self.addresses, contact.get("phone"))
@@ -96,6 +100,15 @@ def variants(text: str) -> set[str]:
 
 def _literal(text: str) -> str:
     return re.escape(text).replace("\\ ", "\\s+")
+
+
+def _is_telling(text: str) -> bool:
+    """Whether a text is long and odd enough to be about few."""
+    return len(text) >= TELLING and any(letter.isspace() or letter.isdigit() for letter in text)
+
+
+def _parts(values: Any) -> list[Mapping[str, Any]]:
+    return [each for each in values if isinstance(each, Mapping)] if isinstance(values, list) else []
 
 
 def _texts(value: Any) -> Iterator[str]:
