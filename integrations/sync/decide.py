@@ -169,7 +169,7 @@ def _field(name: str, said: Any, holds: Fields, agreed: Agreed, winner: Winner, 
     if name == LINES and terms.lines is not None and (ends := _ends(said, holds, agreed)) is not None:
         merged = lines_merged.merge(ends, terms.lines, winner=winner)
         if merged is not None:
-            is_open = not _same_lines(merged.lines, there)
+            is_open = not _same_lines(merged.lines, ends.holds)
             return _Field(name, merged.lines, merged.news, merged.theirs, is_open, tuple(merged.clashes))
     is_theirs = not alike(there, agreed.target.get(name))
     clashes = (name,) if is_news and is_open and is_theirs else ()
@@ -178,7 +178,7 @@ def _field(name: str, said: Any, holds: Fields, agreed: Agreed, winner: Winner, 
 
 def _ends(said: Any, holds: Fields, agreed: Agreed) -> Ends | None:
     """The lines at both ends, now and when both last agreed; None where one of them has none to tell apart."""
-    all_four = said, holds.get(LINES), agreed.source.get(LINES), agreed.target.get(LINES)
+    all_four: tuple[Any, ...] = said, holds.get(LINES), agreed.source.get(LINES), agreed.target.get(LINES)
     if not all(isinstance(each, list) for each in all_four):
         return None
     wanted, there, was, stood = all_four

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import transaction
 
-from integrations.mapping.models import Template
+from integrations.mapping.models import Mapping, Template
+from integrations.mapping.services import save_mapping
+from integrations.sync.models import Flow
 from tests.journeys.conftest import moved
 from tests.journeys.ledgers import Body, Company, Move
 
@@ -142,6 +146,108 @@ def test_an_edit_made_there_while_ours_was_under_way_still_travels_back(
     back.green("customers")
 
     assert (customer(old)["Notes"], customer(new)["PrimaryPhone"]["FreeFormNumber"]) == ("Met at the fair", "0161 2")
+
+
+@transaction.atomic
+def say(flow: Flow, **changes: Any) -> None:
+    """A person says in a mapping who keeps which field, and who wins."""
+    mapping = Mapping.objects.get(pk=flow.mapping_id)
+    mapping.changes = changes
+    save_mapping(mapping, by=None)
+
+
+@pytest.mark.usefixtures("alike")
+def test_a_field_that_belongs_to_the_old_books_is_theirs_alone_in_both_directions(
+    old: Company, new: Company, move: Move, back: Move
+) -> None:
+    say(move.flows["customers"], owners={"notes": "source", "phone": "target"})
+    new.change("Customer", customer(new)["Id"], Notes="Mine", PrimaryPhone={"FreeFormNumber": "0161 9"})
+
+    back.green("customers")
+    assert customer(old)["Notes"] == "From the fair"
+    assert customer(old)["PrimaryPhone"] == {"FreeFormNumber": "0161 9"}
+    move.run("customers", full=True)
+    assert customer(new)["Notes"] == "From the fair"
+
+    old.change("Customer", customer(old)["Id"], PrimaryPhone={"FreeFormNumber": "0161 3"})
+    move.green("customers")
+    assert customer(new)["PrimaryPhone"] == {"FreeFormNumber": "0161 9"}
+
+
+@pytest.mark.usefixtures("alike")
+def test_the_mapping_says_who_wins_before_the_flow_does(old: Company, new: Company, move: Move, back: Move) -> None:
+    for way in (move, back):
+        way.policy("customers", conflicts="ask")
+        say(way.flows["customers"], conflicts="newest")
+    edit_both(old, new)
+
+    for _ in range(2):
+        move.green("customers")
+        back.green("customers")
+
+    assert (customer(old)["Notes"], customer(new)["Notes"]) == ("New", "New")
+
+
+def invoice_of(company: Company, number: str) -> Body:
+    return company.one("Invoice", DocNumber=number)
+
+
+def sold(company: Company, number: str) -> list[Body]:
+    """The lines of an invoice, but for the subtotal."""
+    return [line for line in invoice_of(company, number)["Line"] if line["DetailType"] == "SalesItemLineDetail"]
+
+
+def texts(company: Company, number: str) -> list[str]:
+    return [line["Description"] for line in sold(company, number)]
+
+
+def edit_lines(company: Company, number: str, change: Callable[[list[Body]], list[Body]]) -> None:
+    """Somebody edits the lines of an invoice."""
+    company.change("Invoice", invoice_of(company, number)["Id"], Line=change(sold(company, number)))
+
+
+@pytest.fixture
+def two_lines(old: Company, new: Company, move: Move, back: Move) -> None:
+    """An invoice of two lines, at both ends, every flow run both ways."""
+    lines = [{**old.sold(amount), "Description": text} for amount, text in (("60", "Hedges"), ("40", "Lawn"))]
+    old.invoice("1001", "100", old.customer("Alder & Sons"), Line=lines)
+    move.green(*ALIKE)
+    back.green(*ALIKE)
+
+
+@pytest.mark.usefixtures("two_lines")
+def test_edits_of_different_lines_on_both_sides_merge_and_do_not_echo(
+    old: Company, new: Company, move: Move, back: Move
+) -> None:
+    edit_lines(old, "1001", lambda lines: [{**lines[0], "Description": "Hedges, twice"}, lines[1]])
+    edit_lines(new, "1001", lambda lines: [lines[0], {**lines[1], "Description": "Lawn and paths"}])
+
+    for _ in range(2):
+        move.green("invoices")
+        back.green("invoices")
+
+    assert texts(old, "1001") == texts(new, "1001") == ["Hedges, twice", "Lawn and paths"]
+    before = writes(old)
+    for _ in range(2):
+        move.green("invoices")
+        back.green("invoices")
+    assert writes(old) == before
+
+
+@pytest.mark.usefixtures("two_lines")
+def test_a_line_added_there_comes_back_and_a_line_dropped_here_goes_there(
+    old: Company, new: Company, move: Move, back: Move
+) -> None:
+    edit_lines(new, "1001", lambda lines: [*lines, {**new.sold("5"), "Description": "Travel"}])
+    edit_lines(old, "1001", lambda lines: lines[1:])
+
+    back.run("invoices")
+    for _ in range(2):
+        move.green("invoices")
+        back.green("invoices")
+
+    assert texts(old, "1001") == texts(new, "1001") == ["Lawn", "Travel"]
+    assert invoice_of(old, "1001")["TotalAmt"] == invoice_of(new, "1001")["TotalAmt"] == 45
 
 
 @pytest.mark.usefixtures("alike")
