@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from integrations.wire.connector import Company, Connector, Outcome, Write
+from integrations.wire.locks import Lock
 from integrations.wire.message import Answer, Request
 from integrations.wire.site import Site
 from integrations.wire.stream import FETCHED, Cursor, Page
@@ -25,6 +27,11 @@ class Driven:
         """Whose books they are."""
         dialect = self.connector.dialect
         return dialect.company(self.send(dialect.whoami(self.site)), self.site)
+
+    def locks(self) -> Sequence[Lock] | None:
+        """Up to when they are closed."""
+        dialect = self.connector.dialect
+        return dialect.locks(self.send(dialect.whoami(self.site)), self.site)
 
     def look_up(self, name: str, *writes: Write) -> list[Outcome | None]:
         """What became of these writes."""

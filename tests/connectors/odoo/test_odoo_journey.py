@@ -26,10 +26,12 @@ from integrations.canonical import (
     Vendor,
     broken_laws,
 )
+from integrations.connectors.odoo import versions
 from integrations.connectors.odoo.connector import CONNECTOR
 from integrations.wire import http
 from integrations.wire.connector import Done, Failed, Outcome
 from integrations.wire.errors import ConsentLost, Duplicate, Forbidden, Refused, TryLater
+from integrations.wire.locks import Lock
 from tests.connectors.odoo.books import BASE, Books, about, account, after, creating
 
 
@@ -131,6 +133,24 @@ def test_a_currency_without_a_rate_is_not_posted(books: Books, sale: Invoice) ->
     books.vendor.by_hand("res.currency.rate", "create", rate)
     made = books.make("invoice", changed(sale, currency="GBP", number="G-2"))
     assert CONNECTOR.stream("invoice").total(made.raw) == Decimal("14.57")
+
+
+@pytest.mark.parametrize("vendor", [15, 18], indirect=True)
+def test_lock_dates_are_read_as_the_version_has_them(books: Books) -> None:
+    assert books.locks() == []
+    books.vendor.lock("2025-12-31")
+    books.vendor.lock("2026-01-31", kind="tax_lock_date")
+    told = {
+        "fiscalyear lock date": Lock(name="fiscalyear lock date", until=date(2025, 12, 31)),
+        "tax lock date": Lock(name="tax lock date", until=date(2026, 1, 31), taxed=True),
+    }
+    if versions.of(books.site) == 18:
+        for day, kind in (("2026-02-28", "sale_lock_date"), ("2026-03-31", "purchase_lock_date")):
+            books.vendor.lock(day, kind=kind)
+        sales, purchases = frozenset(("invoice", "credit_note")), frozenset(("bill", "vendor_credit"))
+        told["sale lock date"] = Lock(name="sale lock date", until=date(2026, 2, 28), kinds=sales)
+        told["purchase lock date"] = Lock(name="purchase lock date", until=date(2026, 3, 31), kinds=purchases)
+    assert {lock.name: lock for lock in books.locks() or ()} == told
 
 
 def test_a_day_that_a_locked_period_moves_is_read_back(books: Books, sale: Invoice) -> None:

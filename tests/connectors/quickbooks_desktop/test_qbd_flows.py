@@ -38,7 +38,17 @@ from integrations.canonical import (
 )
 from integrations.connectors.quickbooks_desktop.simulator import QuickBooksDesktop
 from integrations.wire.connector import Done, Failed
-from integrations.wire.errors import ConsentLost, Duplicate, Missing, PeriodClosed, Refused, Stale, TryLater, VendorError
+from integrations.wire.errors import (
+    ConsentLost,
+    Duplicate,
+    Missing,
+    PeriodClosed,
+    Refused,
+    Stale,
+    TryLater,
+    VendorError,
+)
+from integrations.wire.locks import Lock
 from integrations.wire.stream import Cursor
 from tests.connectors.quickbooks_desktop.made import DIALECT, MANY, STREAMS
 from tests.connectors.quickbooks_desktop.talking import Talk, all_done
@@ -454,10 +464,12 @@ def test_books_with_many_currencies_tell_and_take_their_codes() -> None:
 
 
 def test_what_lies_before_the_closing_date_is_for_a_person(shop: Shop) -> None:
+    assert DIALECT.locks(shop.say(DIALECT.whoami(shop.site)), shop.site) == []
     shop.books.set_preferences(closing_date="2026-10-31")
     (outcome,) = shop.write("invoice", shop.creation(shop.invoice()))
     assert isinstance(outcome, Failed)
     assert type(outcome.error) is PeriodClosed
+    assert DIALECT.locks(shop.say(DIALECT.whoami(shop.site)), shop.site) == [Lock(name="closing date", until=date(2026, 10, 31))]
     assert "closing date" in outcome.error.explanation
 
 

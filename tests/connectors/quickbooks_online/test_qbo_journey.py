@@ -38,7 +38,8 @@ from integrations.connectors.quickbooks_online.simulator import QuickBooksOnline
 from integrations.wire import oauth
 from integrations.wire.auth import Client
 from integrations.wire.connector import Done, Failed, Write
-from integrations.wire.errors import ConsentLost, ContractBroken, Duplicate, Stale, TryLater
+from integrations.wire.errors import ConsentLost, ContractBroken, Duplicate, PeriodClosed, Stale, TryLater
+from integrations.wire.locks import Lock
 from integrations.wire.site import Site
 from tests.mount import InProcess, mounted
 
@@ -78,6 +79,15 @@ def test_the_company_says_who_it_is(books: Books) -> None:
     company = books.company()
     assert company.name
     assert (company.id, company.country, company.currency) == (books.site.settings["realmId"], "US", "USD")
+
+
+def test_the_closing_date_is_read_and_its_refusal_is_told_from_others(
+    books: Books, vendor: QuickBooksOnline, sale: Invoice
+) -> None:
+    assert books.locks() == []
+    vendor.set_preferences(books.site.settings["realmId"], book_close_date="2026-12-31")
+    assert books.locks() == [Lock(name="closing date", until=date(2026, 12, 31))]
+    assert type(books.refused("invoice", creating(sale))) is PeriodClosed
 
 
 def test_an_invoice_is_made_and_read_back_as_it_was_meant(books: Books, sale: Invoice) -> None:
