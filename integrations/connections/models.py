@@ -81,7 +81,7 @@ class Connection(TenantOwned, Leased):
         in_doubt = self.state == self.State.CONNECTED and self.renewing_since is not None
         return "renewing" if in_doubt else self.state
 
-    def get_state_display(self) -> str:
+    def get_state_display(self) -> str:  # type: ignore[no-redef]  # Django leaves it to a model that has its own
         """The words for its standing."""
         in_doubt = self.standing != self.state
         return "its permission is being renewed" if in_doubt else str(self.State(self.state).label)
