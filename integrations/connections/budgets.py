@@ -25,7 +25,7 @@ from django.utils.crypto import salted_hmac
 from integrations.connections.models import Connection
 from integrations.connections.site import site_of
 from integrations.connectors.registry import connector
-from integrations.wire.errors import TryLater
+from integrations.wire.errors import NoRoom
 from integrations.wire.limits import NOTHING, Asker, Budget, Heard, Limits, Turn, Urgency, ask, end, finish
 from integrations.wire.message import Answer
 from integrations.wire.statuses import retry_after
@@ -69,7 +69,7 @@ class Spending:
 def spent(
     connection: Connection, limits: Limits, *, seconds: float, urgency: Urgency, batch: bool
 ) -> Iterator[Spending]:
-    """Spend one call that takes at most `seconds`. Raises TryLater where the vendor's limits leave no room just now."""
+    """Spend one call that takes at most `seconds`. Raises NoRoom where the vendor's limits leave no room just now."""
     spending = Spending(limits)
     asker = Asker(who=_who(str(connection.tenant_id)), urgency=urgency, batch=batch, patience=PATIENCE)
     taken: list[tuple[str, Limits, Turn]] = []
@@ -139,11 +139,7 @@ def _take(key: str, limits: Limits, seconds: float, asker: Asker) -> Turn:
             return turn
         wait = (turn.at - timezone.now()).total_seconds()
         if time.monotonic() + wait > give_up:
-            raise TryLater(
-                sent=False,
-                retry_after=min(max(wait, 0.0), LONGEST_TURN),
-                explanation="The vendor's limits leave no room for another call just now.",
-            )
+            raise NoRoom(retry_after=min(max(wait, 0.0), LONGEST_TURN))
         _wait_for(turn.at)
 
 
