@@ -46,7 +46,17 @@ def faults(rules: Rules, *, tables: Collection[str] | None = None) -> list[Fault
         for where, kind in (("from", rules.kind_from), ("to", rules.kind_to))
         if kind not in KINDS
     ]
-    return unknown or list(Level(rules.kind_from, rules.kind_to, tables=tables).faults(rules.fields, "fields"))
+    if unknown:
+        return unknown
+    return [*Level(rules.kind_from, rules.kind_to, tables=tables).faults(rules.fields, "fields"), *_sum_faults(rules)]
+
+
+def _sum_faults(rules: Rules) -> Iterator[Fault]:
+    try:
+        if rules.comes_to is not None:
+            compile_expression(rules.comes_to, kind=rules.kind_from)
+    except BadExpression as error:
+        yield Fault(where="comes_to", field="what a document comes to", message=str(error))
 
 
 def uncovered(rules: Rules) -> list[str]:

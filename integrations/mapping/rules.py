@@ -69,12 +69,15 @@ class Rules(Data, frozen=True, kw_only=True, rename={"kind_from": "from", "kind_
     """How records of one kind become records of a kind in the target.
 
     `conflicts`: who wins where both sides changed a field of both since they last agreed; None is as the flow says.
+    `comes_to`: where amounts are changed on purpose, an expression that says what a document is to come to at the target,
+    over `context.total`, what it comes to at the source; totals are compared with that.
     """
 
     kind_from: str
     kind_to: str
     fields: tuple[Rule, ...]
     conflicts: Conflicts | None = None
+    comes_to: str | None = None
 
 
 class Changes(Data, frozen=True, kw_only=True):
@@ -85,6 +88,7 @@ class Changes(Data, frozen=True, kw_only=True):
     # Path → to whom the field belongs.
     owners: dict[str, Owner] = {}
     conflicts: Conflicts | None = None
+    comes_to: str | None = None
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -162,7 +166,8 @@ def merge(rules: Rules, changes: Changes) -> Rules:
     Dropping what a newer template no longer has is no fault; a put rule within a list that has no rules is one (BadRules).
     """
     fields = _owned(_merged(rules.fields, changes.put, changes.drop, ""), changes.owners, "")
-    return replace(rules, fields=fields, conflicts=changes.conflicts or rules.conflicts)
+    conflicts, comes_to = changes.conflicts or rules.conflicts, changes.comes_to or rules.comes_to
+    return replace(rules, fields=fields, conflicts=conflicts, comes_to=comes_to)
 
 
 def _owned(rules: Iterable[Rule], owners: Mapping[str, Owner], inside: str) -> tuple[Rule, ...]:
@@ -231,7 +236,7 @@ def changes_between(rules: Rules, wanted: Rules) -> Changes:
             drop.append(path)
         elif before is None or replace(before, to=path) != replace(after, to=path):
             put.append(replace(after, to=path))
-    return Changes(put=tuple(put), drop=tuple(drop), conflicts=wanted.conflicts)
+    return Changes(put=tuple(put), drop=tuple(drop), conflicts=wanted.conflicts, comes_to=wanted.comes_to)
 
 
 def _compared(old: Iterable[Rule], new: Iterable[Rule], inside: str) -> Iterator[tuple[str, Rule | None, Rule | None]]:
@@ -349,6 +354,9 @@ def difference(old: Rules, new: Rules) -> list[Difference]:
     if old.conflicts != new.conflicts:
         words = [each.conflicts or "as the flow says" for each in (old, new)]
         found.append(Difference(path="who wins", change="changed", before=words[0], after=words[1]))
+    if old.comes_to != new.comes_to:
+        words = [each.comes_to or "what it comes to at the source" for each in (old, new)]
+        found.append(Difference(path="what a document comes to", change="changed", before=words[0], after=words[1]))
     return found
 
 

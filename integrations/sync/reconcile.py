@@ -1,7 +1,7 @@
 """Reconcile: do both ends agree? The target is asked afresh; the source is added up from its raw payloads by other code.
 
-No amount here comes from a shape, a mapping or an agreement, so that an error in those shows; only the name of its
-currency is what the shapes read.
+No amount here comes from a shape, a mapping's rules or an agreement, so that an error in those shows; only the name of its
+currency is what the shapes read. Where a mapping changes amounts on purpose, `declared` says to what.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from integrations.connectors.registry import connector
 from integrations.crosswalk import who
 from integrations.records.keep import exact
 from integrations.records.models import Record
-from integrations.sync import credited, published
+from integrations.sync import credited, declared, published
 from integrations.sync.match import target_identities
 from integrations.sync.models import Flow, Item, Run
 from integrations.wire.errors import ShapeError
@@ -36,7 +36,7 @@ from plumbing.slices import LEASE, after, check_time
 
 PAGE = 500
 SHOWN = 50  # differences that are listed one by one
-COUNTS = ("source_count", "target_count", "differing", "differences")
+COUNTS = ("source_count", "target_count", "differing", "differences", "declared")
 SO_FAR = "so_far"  # where a run stands while it is being added up
 
 
@@ -58,6 +58,7 @@ class Totals:
     target_count: int = 0
     differing: int = 0
     differences: list[dict[str, Any]] = field(default_factory=list)
+    declared: str = ""  # how the mapping changes amounts on purpose: the source's are those that it is to come to
 
     @property
     def agree(self) -> bool:
@@ -106,6 +107,7 @@ class Totals:
             "target": {currency: str(amount) for currency, amount in sorted(self.target.items())},
             "differing": self.differing,
             "differences": self.differences,
+            "declared": self.declared,
         }
 
 
@@ -214,6 +216,8 @@ def _add(
 ) -> Iterator[int]:
     """Take a page of records into the totals, the target asked afresh for each; gives how many are in after each answer."""
     source_total = connector(flow.source.connector).stream(flow.source_object).total
+    with transaction.atomic():
+        meant, totals.declared = declared.meant(flow), declared.declaration(flow)
     target = connector(flow.target.connector).stream(flow.target_object)
     with transaction.atomic():
         found = Record.objects.in_bulk(ids)
@@ -236,7 +240,7 @@ def _add(
             raw = standing.get(target_id or "")
             there = None if raw is None else _Standing(_amount(target.total, raw), _currency_there(target, raw))
             if record.state in Record.THERE:
-                totals.note(record, target_id, _amount(source_total, exact(record.raw)), there)
+                totals.note(record, target_id, meant(record, _amount(source_total, exact(record.raw))), there)
             elif there and there.amount != (taken := back.get(target_id or "", Decimal(0))):
                 # What is gone at the source may stand there at zero, be taken back to the last cent, or not be there.
                 totals.note(record, target_id, taken, there)

@@ -40,6 +40,7 @@ WINNERS = {
     "newest": "the side that was changed last wins", "ask": "hold it and ask me",
 }  # fmt: skip
 SHARING = ("conflicts", "of_source", "of_target")
+SAID_APART = ("owners", "conflicts", "comes_to")  # of the changes: by questions of their own
 EDITIONS = 20
 ANSWER = "answer_"
 ARROW = "=>"
@@ -70,6 +71,14 @@ class MappingForm(ServiceForm):
         help_text="Filled in when the record is made there, and never changed by us again.",
     )
 
+    comes_to = forms.CharField(
+        label="What a document comes to there",
+        required=False,
+        help_text="Only where this mapping changes amounts on purpose: round(context.total * 1.2, 2). Both ends are compared "
+        "with that. Empty: the same as at the source.",
+        widget=widgets.UnfoldAdminTextInputWidget(attrs={"class": "t-code"}),
+    )
+
     class Meta:
         model = Mapping
         fields = ("name", "kind_from", "kind_to", "changes")
@@ -84,7 +93,8 @@ class MappingForm(ServiceForm):
         if self.instance._state.adding or "changes" not in self.fields:
             return
         self.initial["changes"] = _without_sharing(self.instance.changes)
-        self.initial["conflicts"] = (self.instance.changes or {}).get("conflicts") or ""
+        for name in ("conflicts", "comes_to"):
+            self.initial[name] = (self.instance.changes or {}).get(name) or ""
         paths, owners = _sharing(self.instance)
         for name, owner in (("of_source", "source"), ("of_target", "target")):
             choices: Any = self.fields[name]
@@ -121,7 +131,7 @@ def _sharing(mapping: Mapping) -> tuple[list[str], dict[str, str]]:
 
 
 def _without_sharing(changes: dict[str, Any]) -> dict[str, Any]:
-    return {name: said for name, said in (changes or {}).items() if name not in ("owners", "conflicts")}
+    return {name: said for name, said in (changes or {}).items() if name not in SAID_APART}
 
 
 def _with_sharing(mapping: Mapping, given: dict[str, Any]) -> dict[str, Any]:
@@ -136,9 +146,7 @@ def _with_sharing(mapping: Mapping, given: dict[str, Any]) -> dict[str, Any]:
     owners = {path: said.get(path, "both") for path in paths if said.get(path, "both") != usual[path]}
     if owners:
         changes["owners"] = owners
-    if given["conflicts"]:
-        changes["conflicts"] = given["conflicts"]
-    return changes
+    return changes | {name: given[name] for name in ("conflicts", "comes_to") if given[name]}
 
 
 def form_for(mapping: Mapping) -> type[MappingForm]:
@@ -183,7 +191,7 @@ class MappingPages(TenantPages):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         by_template = obj is not None and obj.template_id is not None
         names = ["name", "changes"] if by_template else ["name", "kind_from", "kind_to", "changes"]
-        sharing = ("Which side keeps which field", {"fields": SHARING})
+        sharing = ("Which side keeps which field, and what it comes to", {"fields": (*SHARING, "comes_to")})
         if not by_template:
             may_share = obj is not None and self.has_change_permission(request, obj)
             return [(None, {"fields": names}), *([sharing] if may_share else [])]
