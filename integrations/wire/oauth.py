@@ -26,7 +26,9 @@ from requests_oauthlib import OAuth2Session
 from . import addresses, http
 from .auth import Client, OAuth2Code, Tokens
 from .errors import ConsentLost, TryLater, VendorError
+from .message import Answer
 from .site import Site
+from .statuses import retry_after
 
 # At the level of debugging they write tokens and secrets in clear.
 for _talker in ("oauthlib", "requests_oauthlib"):
@@ -153,7 +155,7 @@ def revoke(auth: OAuth2Code, tokens: Tokens, *, site: Site, client: Client, allo
             address, auth=basic, headers=headers, timeout=LONGEST, data=form, json=json, withhold_token=True
         )
         if not answer.ok and not (answer.status_code == 400 and answer.json().get("error") in _GONE):
-            raise _unclear(answer.status_code, "")
+            raise _unclear(answer.status_code)
         return {}
 
     _ask(auth, client, address, allow, ask)
@@ -205,7 +207,8 @@ class _Session(OAuth2Session):  # type: ignore[misc]  # its base has no types
             response._content = http.read_bounded(response, self.under_way)
         self.status = response.status_code
         if self.status == 429 or not (200 <= self.status < 300 or 400 <= self.status < 500):
-            raise _unclear(self.status, response.headers.get("Retry-After", ""))
+            told = Answer(status=self.status, headers=response.headers)
+            raise _unclear(self.status, wait=retry_after(told))
         return response
 
 
@@ -231,9 +234,8 @@ def _refusal(error: OAuth2Error, status: int) -> VendorError:
 _UNCLEAR = "The vendor's answer about the permission is not clear, so the permission is kept."
 
 
-def _unclear(status: int, words: str) -> TryLater:
-    seconds = float(words) if words.isdigit() else None
-    return TryLater(words, code=f"HTTP {status}", sent=True, retry_after=seconds, explanation=_UNCLEAR)
+def _unclear(status: int, words: str = "", *, wait: float | None = None) -> TryLater:
+    return TryLater(words, code=f"HTTP {status}", sent=True, retry_after=wait, explanation=_UNCLEAR)
 
 
 def _tokens(auth: OAuth2Code, answer: Mapping[str, Any], *, at: datetime, before: Tokens) -> Tokens:

@@ -217,3 +217,26 @@ def test_a_message_is_kept_and_comes_back_the_same() -> None:
     again = unpack_answer(pack(answer))
     assert again == answer
     assert again.headers["etag"] == "7"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1e15",
+        "99999999999999999999",
+        "1e400",
+        "nan",
+        "-5",
+        "²",
+        "soon",
+        "",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+        "Mon, 01 Jan 99999 00:00:00 GMT",
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+    ],
+)
+def test_whatever_a_vendor_writes_as_a_time_to_wait_it_is_no_more_than_a_day_and_stops_nobody(text: str) -> None:
+    for headers in ({"Retry-After": text}, {"Retry-After": text, "Date": text}):
+        seconds = retry_after(Answer(status=429, headers=headers))
+        assert seconds is None or 0 <= seconds <= 86400
