@@ -214,8 +214,8 @@ class Dialect(Protocol):
         """The field of a record that says on which day it is to stand in the ledger; None where it stands in none."""
         return LEDGER_DAY.get(stream.kind)
 
-    def voids_in_place(self, stream: Stream, site: Site) -> bool:
-        """Whether a void changes the document on its own day, and makes no other one of today."""
+    def ends_on_its_day(self, stream: Stream, operation: Operation, site: Site) -> bool:
+        """Whether a void or credit books something on the document's own day, and not on the day on which it is done."""
         return True
 
     def link(self, stream: Stream, external_id: str, site: Site) -> str | None:

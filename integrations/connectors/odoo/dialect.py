@@ -267,10 +267,10 @@ class OdooDialect(Dialect):
         """A bill counts on its day in the ledger, which is sent beside its own."""
         return "posted_on" if stream.kind == "bill" else super().day_field(stream)
 
-    def voids_in_place(self, stream: Stream, site: Site) -> bool:
+    def ends_on_its_day(self, stream: Stream, operation: Operation, site: Site) -> bool:
         """The opposite of a bill is dated on the bill's own day, that of any other document on the day of posting."""
-        is_reversed = site.settings.get("void_by") == BY_REVERSING and stream.facts["steps"] is MOVES
-        return not is_reversed or stream.kind == "bill"
+        is_reversed = operation == "credit" or site.settings.get("void_by") == BY_REVERSING
+        return not is_reversed or stream.facts["steps"] is not MOVES or stream.kind == "bill"
 
     def link(self, stream: Stream, external_id: str, site: Site) -> str | None:
         if not site.addresses.app or not external_id.isdigit():
