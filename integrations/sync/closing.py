@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal, cast
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -28,7 +28,7 @@ from integrations.connectors.registry import connector
 from integrations.crosswalk.models import Identity
 from integrations.records import issues
 from integrations.records.models import Issue, Record
-from integrations.sync.decide import Change, Create, Hold, Match, Update, Void
+from integrations.sync.decide import Change, Create, Credit, Hold, Match, Update, Void
 from integrations.sync.envelope import facts_of
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.periods import Moved, Operation, Rule, Shut, barring, is_taxed, judge, said
@@ -107,8 +107,8 @@ def set_rule(connection: Connection, object: str, rule: str, *, by: Any) -> Peri
 
 def rule_of(connection: UUID, object: str) -> Rule:
     """The rule that holds; where nobody said one, a person has to look."""
-    row = PeriodRule.objects.filter(connection=connection, object=object).values_list("rule", flat=True).first()
-    return row or PeriodRule.Does.HOLD
+    row = PeriodRule.objects.filter(connection=connection, object=object).first()
+    return cast(Rule, row.rule) if row is not None else "hold"
 
 
 def may_approve(item: Item) -> bool:
@@ -228,12 +228,12 @@ class Periods:
         self, page: Any, name: str, found: Match, change: Change | None, again: Callable[[], Change | None]
     ) -> Change | None:
         """The change as closed periods let it pass: as it is, decided `again` for another day, or held."""
-        if self.on is None or not self.locks or not isinstance(change, Create | Update | Void):
+        if self.on is None or not self.locks or not isinstance(change, Create | Update | Void | Credit):
             return change
         operation: Operation = _OPERATIONS[type(change)]
         wanted = page.wanted.get(name) or {}
         holds = found.holds or {}
-        if operation == "void" and not self._voids_in_place():
+        if isinstance(change, Void | Credit) and not self._ends_on_its_day(change):
             return change
         kind = self.flow.mapping.kind_to
         own = [lock for lock in self.locks if lock.binds(kind, taxed=is_taxed(wanted or holds))]
@@ -261,12 +261,13 @@ class Periods:
         page.encoded[name] = codec.encode(replace(record, **{self.on: day})).decode()
         page.wanted[name] = {**page.wanted[name], self.on: day.isoformat()}
 
-    def _voids_in_place(self) -> bool:
+    def _ends_on_its_day(self, change: Void | Credit) -> bool:
         dialect = connector(self.flow.target.connector).dialect
-        return dialect.voids_in_place(facts_of(self.flow), site_of(self.flow.target))
+        how: Literal["void", "credit"] = "void" if isinstance(change, Void) else "credit"
+        return dialect.ends_on_its_day(facts_of(self.flow), how, site_of(self.flow.target))
 
 
-_OPERATIONS: Mapping[type, Operation] = {Create: "create", Update: "update", Void: "void"}
+_OPERATIONS: Mapping[type, Operation] = {Create: "create", Update: "update", Void: "void", Credit: "void"}
 
 
 def of_page(flow: Flow, identities: Iterable[UUID]) -> Periods:
@@ -337,7 +338,7 @@ def sentence(item: Item) -> str:
 
 def _moved_there(flow: Flow, name: str, item: Item, made: Canonical | None) -> bool:
     """Whether the vendor booked it on another day than it was asked to; both days are then kept with the item."""
-    if made is None or not item.wanted or item.operation == Item.Operation.VOID:
+    if made is None or not item.wanted or item.operation not in (Item.Operation.CREATE, Item.Operation.UPDATE):
         return False
     if item.operation == Item.Operation.UPDATE and not {name, LEDGER_DAY[flow.mapping.kind_to]} & set(item.fields):
         return False
