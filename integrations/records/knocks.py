@@ -40,7 +40,6 @@ MOST = 1000  # knocks that are taken together
 MOST_READS = 4  # direct reads for one stream; more are dearer than asking the list what changed
 SOON = timedelta(seconds=10)  # whoever is reading the stream just now needs a while
 AGAIN = timedelta(seconds=60)  # after a vendor's bad moment
-THERE = (Record.State.LIVE, Record.State.ARCHIVED)
 AFTER_A_FAULT = timedelta(minutes=10)  # of ours
 
 log = logging.getLogger(__name__)
@@ -75,12 +74,20 @@ def answer(bell_id: UUID | str, *, until: datetime) -> None:
 
 
 def _look_at_all(bell: Bell, until: datetime) -> None:
-    while waiting := _take_waiting(bell):
+    """One stream after the other; one that cannot be read just now does not keep the others waiting. Raises NotNow."""
+    busy: dict[str, NotNow] = {}
+    while waiting := _take_waiting(bell, but=busy):
         for object, knocks in _by_object(waiting).items():
             check_time(until)
-            if bell.connection.state == Connection.State.CONNECTED:  # else the next read finds it, after reconnecting
-                _look(bell, object, knocks, until)
-            _done(bell, knocks)
+            try:
+                if bell.connection.state == Connection.State.CONNECTED:  # else the next read finds it, once it is
+                    _look(bell, object, knocks, until)
+            except NotNow as later:
+                busy[object] = later
+            else:
+                _done(bell, knocks)
+    if busy:
+        raise min(busy.values(), key=lambda later: later.at)
 
 
 def _look(bell: Bell, object: str, knocks: Sequence[Knock], until: datetime) -> None:
@@ -123,7 +130,7 @@ def _read_changed(bell: Bell, facts: Facts, stream: Stream, told: Sequence[Knock
 def _said_to_be_gone(stream: Stream, knocks: Sequence[Knock]) -> dict[str, Knock]:
     """Which of our records are said to be gone; of too many at once none, which are left to a full read and a person."""
     told = {each.external_id: each for each in knocks if each.how != "changed" and each.external_id}
-    there = Record.objects.filter(connection=stream.connection_id, object=stream.object, state__in=THERE)
+    there = Record.objects.filter(connection=stream.connection_id, object=stream.object, state__in=Record.THERE)
     held = list(there.filter(external_id__in=told).values_list("external_id", flat=True)) if told else []
     if len(held) > 1 and is_mass(len(held), of := there.count(), USUAL):
         log.warning("%s: %d of %d records are said to be gone; none is believed", stream.pk, len(held), of)
@@ -187,8 +194,8 @@ def _keep(bell: Bell, facts: Facts, stream: Stream, page: Page, read_at: datetim
 
 
 @transaction.atomic
-def _take_waiting(bell: Bell) -> list[Knock]:
-    waiting = Knock.objects.filter(bell=bell, done_at=None)
+def _take_waiting(bell: Bell, *, but: Collection[str]) -> list[Knock]:
+    waiting = Knock.objects.filter(bell=bell, done_at=None).exclude(object__in=list(but))
     # From now on one that looks the same is another event: what we are about to read may not show it any more.
     waiting.filter(event__startswith=NAMELESS).update(event=Cast(F("id"), CharField()))
     return list(waiting.order_by("came_at", "pk")[:MOST])

@@ -400,6 +400,25 @@ def test_two_workers_never_look_at_one_bell(mugs: Connection, vendor: Toy) -> No
     assert len(vendor.asked) == 1
 
 
+def test_a_stream_that_is_being_read_for_long_does_not_keep_the_others_waiting(
+    mugs: Connection, vendor: Toy, now: Look
+) -> None:
+    invoice(vendor, "1")
+    told(*map(str, range(250)))  # so many that the list is asked, which somebody is reading
+    told("1", kind="INVOICE")
+    with transaction.atomic():
+        stream = Stream.objects.get(connection=mugs, object="customer")
+        assert stream.claim(seconds=100)
+    now()
+    assert states("invoice") == {"1": "live"}
+    assert {object for object, _ in waiting()} == {"customer"}
+
+    with transaction.atomic():
+        stream.release()
+    now()
+    assert waiting() == []
+
+
 def test_a_slice_ends_in_time_and_the_rest_is_looked_at_later(mugs: Connection, vendor: Toy) -> None:
     told("1")
     knocks.answer(bell_of(mugs).pk, until=timezone.now())
