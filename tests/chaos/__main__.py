@@ -1,6 +1,6 @@
-"""Run the campaign: `bin/chaos [--kills N] [--seconds N] [--seed N] [--to VENDORS] [--lanes N] [--without GUARD]`.
+"""Run the campaign: `bin/chaos`; its `--help` tells what can be asked.
 
-Status 0 where every record has its one document, and as many were killed as was asked for or the time was over.
+First workers at named points, then the processes of a whole installation. Status 0 where every record has its one document.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from tests.chaos.lane import Lane  # noqa: E402
 from tests.chaos.told import report  # noqa: E402
 from tests.chaos.vendors import CALLED  # noqa: E402
 from tests.chaos.without import GUARDS  # noqa: E402
+from tests.operations.processes import free_port, redis_server  # noqa: E402
 
 DOCUMENTS = 45  # in a round
 console = Console(width=110)
@@ -46,14 +49,38 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     asked.add_argument("--to", default=",".join(CALLED), help="the vendors, with commas between them")
     asked.add_argument("--lanes", type=int, default=2, help="for each vendor, each with a tenant of its own")
+    asked.add_argument("--parts", type=int, default=100, help="processes of an installation killed, after that")
+    asked.add_argument("--redis", action="store_true", help="that installation has its queue in Redis")
     asked.add_argument("--without", choices=GUARDS, default="", help="take a guard away: the campaign must fail")
     options = asked.parse_args()
     console.print(f"seed {options.seed}" + (f", without {options.without}" if options.without else ""))
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        lanes = campaign(options, Path(folder))
-    report(console, lanes, seconds=time.monotonic() - begun)
-    return 0 if all(lane.tally.is_good for lane in lanes) else 1
+    good = True
+    if options.kills:
+        with tempfile.TemporaryDirectory() as folder:
+            lanes = campaign(options, Path(folder))
+        report(console, lanes, seconds=time.monotonic() - begun)
+        good = all(lane.tally.is_good for lane in lanes)
+    if options.parts and not options.without:
+        good &= installation(options)
+    return 0 if good else 1
+
+
+def installation(options: Any) -> bool:
+    """The same for an installation under `manage.py serve`, in a process that has its settings; whether all went well."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        web, sandbox = free_port(), free_port()
+        place = {
+            "TIEOUT_VAR": folder,
+            "TIEOUT_URL": f"http://127.0.0.1:{web}",
+            "TIEOUT_SANDBOX_URL": f"http://127.0.0.1:{sandbox}",
+            "TIEOUT_SANDBOX_SPEED": "0",
+        }
+        if options.redis:
+            place["TIEOUT_REDIS_URL"] = stack.enter_context(redis_server(Path(folder)))
+        words = ("-m", "tests.chaos.house", str(options.parts), str(options.seed), str(options.seconds))
+        ours = {name: text for name, text in os.environ.items() if not name.startswith("DATABASE_")}
+        return subprocess.run([sys.executable, *words], env=ours | place).returncode == 0
 
 
 def campaign(options: Any, folder: Path) -> Sequence[Lane]:

@@ -113,7 +113,10 @@ class House:
             "serve", "--tick", "--workers", str(WORKERS), "--patience", "5",
             "--web", "--bind", f"127.0.0.1:{web}", "--web-processes", "1", "--sandbox", sandbox,
         ]  # fmt: skip
-        self._process = subprocess.Popen([sys.executable, "manage.py", *words], start_new_session=True)
+        with (settings.VAR / "serve.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", *words], start_new_session=True, stdout=log, stderr=log
+            )
 
     def _end(self) -> None:
         if self._process is None:
@@ -302,8 +305,7 @@ def round_of(house: House, lanes: Sequence[Lane], come: Callable[[], None], numb
     while steadily(lambda: are_open(lanes)):
         come()
         make_slow(lanes)
-        if house.kills.total() < kills and steadily(lambda: is_busy(lanes)):
-            house.strike()
+        if house.kills.total() < kills and steadily(lambda: is_busy(lanes)) and house.strike():
             struck = True
         steadily(house.look_who_is_back)
         if struck or time.monotonic() > pass_at:
@@ -381,6 +383,7 @@ def compare(lane: Lane) -> None:
 
 
 def main(kills: int, seed: int, seconds: float) -> int:
+    signal.signal(signal.SIGTERM, lambda *told: sys.exit(1))  # and end whatever was started
     begun = time.monotonic()
     call_command("migrate", verbosity=0)
     house, number = House(seed), 0
@@ -392,7 +395,8 @@ def main(kills: int, seed: int, seconds: float) -> int:
         while house.kills.total() < kills and time.monotonic() < ends and all(lane.tally.is_good for lane in lanes):
             number += 1
             round_of(house, lanes, come, number, kills)
-            console.print(f"installation round {number}: {house.kills.total()} kills so far")
+            told = f"round {number}: {house.kills.total()} struck so far, {time.monotonic() - begun:.0f} s"
+            console.print(f"installation {told}")
         away = house.wait_for_all()
     told_of_parts(console, house.kills, house.back, {lane.vendor.slug: lane.tally for lane in lanes}, away)
     console.print(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import psutil
+import redis
 
 ROOT = Path(__file__).resolve().parents[2]
 Found = TypeVar("Found")
@@ -74,3 +76,23 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[str]:
+    """A Redis on loopback for the block, with nothing on disk: its address."""
+    server = shutil.which("redis-server")
+    assert server, "redis-server is not installed: this is tried against the real one"
+    port = free_port()
+    words = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
+    address = f"redis://127.0.0.1:{port}/0"
+    with command_running(server, *words, "--loglevel", "warning"):
+        until(lambda: _redis_answers(address), what="the answer of Redis")
+        yield address
+
+
+def _redis_answers(address: str) -> bool:
+    try:
+        return bool(redis.from_url(address).ping())
+    except redis.ConnectionError:
+        return False

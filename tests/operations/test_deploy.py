@@ -50,6 +50,6 @@ def test_every_setting_is_explained():
     assert explained <= read
 
 
-@pytest.mark.parametrize("script", ["bin/demo", "bin/test", "bin/check", ".ci/run"])
+@pytest.mark.parametrize("script", ["bin/demo", "bin/test", "bin/check", "bin/chaos", ".ci/run"])
 def test_a_script_can_be_run(script):
     assert os.stat(ROOT / script).st_mode & stat.S_IXUSR

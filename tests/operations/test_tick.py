@@ -11,7 +11,7 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.models import OrmQ
 
-from integrations.doors.tasks import look
+from integrations.doors.tasks import enqueue, look
 from integrations.sync.models import Flow, Run
 from integrations.sync.services import start_run
 
@@ -56,6 +56,21 @@ def test_a_run_whose_task_was_lost_is_handed_out_again_a_minute_later(flows):
 def a_minute_passes(run: Run) -> None:
     with transaction.atomic():
         Run.objects.filter(pk=run.pk).update(wake_at=timezone.now())
+
+
+def test_the_tick_is_not_behind_a_backfill(flows):
+    backfill = start_run(flows["invoice"], by="test", full=True)
+    for _ in range(50):  # every worker is busy with it, and more of it waits
+        enqueue(tenant_id=str(backfill.tenant_id), run_id=str(backfill.pk))
+    with transaction.atomic():
+        Flow.objects.filter(pk=flows["customer"].pk).update(next_run_at=timezone.now())
+
+    look()
+
+    with transaction.atomic():
+        due = Run.objects.get(flow=flows["customer"])
+        assert due.handed_at is not None
+    assert OrmQ.objects.count() == 52
 
 
 def test_a_run_whose_worker_died_is_handed_out_when_its_lease_has_lapsed(flows):
