@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.db.models import F, Q
@@ -14,9 +15,10 @@ from django.utils import timezone
 
 from integrations.connections.models import Connection
 from integrations.sync.models import Flow, Run
-from integrations.sync.schedule import next_slot, tenant_zone
+from integrations.sync.schedule import next_slot
 from plumbing.pages import update_page
 from plumbing.roles import dispatch
+from tenants.models import Tenant
 from tenants.scope import tenant_scope
 
 log = logging.getLogger(__name__)
@@ -32,10 +34,12 @@ def start_due_flows() -> int:
     and a slot that was missed runs once.
     """
     begun = 0
-    for tenant, flows in _due_flows().items():
+    due = _due_flows()
+    zones = _zones(due) if due else {}
+    for tenant, flows in due.items():
         try:
             with tenant_scope(tenant):
-                begun += _start(flows)
+                begun += _start(flows, zone=ZoneInfo(zones[tenant]))
         except Exception:  # one tenant's trouble is no reason to keep the others waiting
             log.exception("The flows of tenant %s that are due could not be begun", tenant)
     return begun
@@ -84,6 +88,11 @@ def _due_flows() -> Mapping[UUID, Sequence[UUID]]:
         return _by_tenant(list(due.order_by("next_run_at").values_list("tenant_id", "id")[:MOST]))
 
 
+def _zones(tenants: Collection[UUID]) -> dict[UUID, str]:
+    with dispatch():
+        return dict(Tenant.objects.filter(pk__in=list(tenants)).values_list("pk", "time_zone"))
+
+
 def _by_tenant(rows: Sequence[tuple[UUID, UUID]]) -> Mapping[UUID, Sequence[UUID]]:
     by_tenant: dict[UUID, list[UUID]] = defaultdict(list)
     for tenant, each in rows:
@@ -91,16 +100,14 @@ def _by_tenant(rows: Sequence[tuple[UUID, UUID]]) -> Mapping[UUID, Sequence[UUID
     return by_tenant
 
 
-def _start(flows: Sequence[UUID]) -> int:
+def _start(flows: Sequence[UUID], *, zone: ZoneInfo) -> int:
     """Begin a run of each of these that is still due and has none under way: a handful of statements for all of them."""
     with transaction.atomic():
-        now, zone = timezone.now(), tenant_zone()
+        now = timezone.now()
         due = Flow.objects.filter(pk__in=flows, enabled=True, next_run_at__lte=now).select_for_update(skip_locked=True)
         taken = list(due.order_by("rank", "pk"))
-        # One that runs brings what this slot would have brought.
-        busy = set(Run.objects.filter(flow__in=taken, state__in=Run.OPEN).values_list("flow_id", flat=True))
-        begun = [Run(flow=flow, started_by="schedule", wake_at=now) for flow in taken if flow.pk not in busy]
-        # Somebody may begin one by hand at this moment: theirs stands.
+        begun = [Run(flow=flow, started_by="schedule", wake_at=now) for flow in taken]
+        # A flow has one open run: where there is one, it brings what this slot would have brought.
         Run.objects.bulk_create(begun, ignore_conflicts=True)
         for flow in taken:
             flow.next_run_at = next_slot(flow, after=now, zone=zone)

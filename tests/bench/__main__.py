@@ -1,4 +1,4 @@
-"""Run the benchmark cases and print them as ratios: `bin/bench [--invoices N] [--documents N] [--rounds N]`.
+"""Run the benchmark cases and print them as ratios: `bin/bench [--invoices N] [--documents N] [--flows N] [--rounds N]`.
 
 Who is compared reads from the same local source into the same PostgreSQL, one after the other, in turns that begin with
 another each time. Documents are the real sales in shared/ where these are beside the project; with N, so many made-up ones.
@@ -48,6 +48,7 @@ def main() -> None:
         "--invoices", type=int, default=100_000, help="of three lines each, for the intake; 0 leaves it out"
     )
     asked.add_argument("--documents", type=int, help="made-up ones for plan and apply; 0 leaves it out")
+    asked.add_argument("--flows", type=int, default=50_000, help="for the tick; 0 leaves it out")
     asked.add_argument("--rounds", type=int, default=1, help="turns; medians are compared")
     options = asked.parse_args()
     if options.invoices:
@@ -55,6 +56,8 @@ def main() -> None:
             intake(options.invoices, options.rounds, Path(folder))
     if options.documents != 0:
         apply(options.documents, options.rounds)
+    if options.flows:
+        tick(options.flows)
 
 
 def intake(invoices: int, rounds: int, folder: Path) -> None:
@@ -114,6 +117,21 @@ def apply(documents: int | None, rounds: int) -> None:
     console.print(table)
     console.print(f"It took {of(results, 'first'):.1f} s, and {of(results, 'again'):.1f} s again.")
     console.print(f"Peak memory {of(results, 'peak_mb'):.0f} MB, simulator included.")
+
+
+def tick(flows: int) -> None:
+    """What the tick costs with so many flows: when none is due, and when a thousand are, of two tenants and of a thousand."""
+    with scratch("bench_tick", clone=True) as name:
+        found = run([sys.executable, "-m", "tests.bench.tick", str(flows), name])
+    table = Table(title=f"The tick over {flows:,} flows of 1,000 tenants", title_justify="left")
+    for heading in ("", "time", "processors", "goal"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    table.add_row("none is due, a look", f"{found['idle']:.1f} ms", f"{found['idle_processor']:.1f} ms", "50.0 ms")
+    for case, tenants in (("few", "2"), ("many", "1,000")):
+        words = f"1,000 due of {tenants} tenants, {found[f'{case}_dispatched']:,.0f} dispatched in one look"
+        table.add_row(words, f"{found[case]:.1f} s", f"{found[f'{case}_processor']:.1f} s", "60.0 s")
+    console.print(table)
+    console.print(table)
 
 
 def turns(rounds: int) -> str:
