@@ -314,6 +314,8 @@ def _store(connection: Connection, tokens: Tokens) -> None:
 def _next_renewal(tokens: Tokens) -> datetime | None:
     """When the grant is refreshed though nobody needs it: after half of its time, and when a person is to be warned of its end."""
     now, moments = timezone.now(), []
+    if not tokens.refresh:
+        return None
     if tokens.refresh_expires_at is not None:
         moments.append(now + max((tokens.refresh_expires_at - now) * USED_UP, LATEST))
     if tokens.consent_expires_at is not None and tokens.consent_expires_at - WARNED > now:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.sync.backoff import LONGEST, pause
+from tests.house.source import files, is_within, module
 
 tries = st.integers(1, 32_000)
 chances = st.floats(0, 1)
@@ -35,3 +36,11 @@ def test_those_that_were_sent_away_together_do_not_come_back_together() -> None:
     seconds = {round(pause(1, asked=60, chance=chance.random()), 1) for _ in range(50)}
     assert len(seconds) > 25
     assert max(seconds) <= 66
+
+
+def test_nothing_that_carries_out_a_run_ever_sleeps() -> None:
+    """Only who waits for a turn, a token or a visitor's message does, for seconds at most, and none of them is here."""
+    rooms = [f"integrations.{room}" for room in ("records", "crosswalk", "mapping", "sync")]
+    within = [path for path in files() if any(is_within(module(path), room) for room in rooms)]
+    asleep = [module(path) for path in within if "sleep(" in path.read_text()]
+    assert asleep == ["integrations.sync.polled"]  # in a web process, for a visitor
