@@ -24,7 +24,7 @@ LEAST_A_DAY = 3  # less than this is no volume that could be missed
 HARDLY = 4  # a day is silent if at most a quarter of the usual came
 SELDOM = 4  # where a quarter of the weeks before were silent, every second week for instance, another one is no news
 SIGMAS = 3  # by how many spreads what is missing has to stand out
-TO_SIGMA = 1.4826  # from the median distance to the standard deviation, for what is spread evenly
+TO_SIGMA = 1.4826  # not money: from the median distance to the standard deviation, for what is spread evenly
 LONGEST_EPISODE = timedelta(days=35)
 
 
