@@ -33,7 +33,8 @@ from plumbing.slices import check_time
 PAGE = 500
 MOVED = "moved"  # the reason of a line that was refused
 PLAN, VANISHED, LIST = "plan", "vanished", "list"  # what a run stops for
-MEANT = (Item.State.PLANNED, Item.State.PREVIEWED)
+# What was sent already by an earlier slice belongs to the plan as well.
+MEANT = (Item.State.PLANNED, Item.State.PREVIEWED, Item.State.APPLYING, Item.State.APPLIED)
 SENDS = (Item.Operation.CREATE, Item.Operation.UPDATE, Item.Operation.VOID, Item.Operation.CREDIT)
 
 

@@ -50,7 +50,7 @@ def carry_out(run: Run, *, until: datetime) -> Later | Done:
     if not_now := stages.begin(run):
         return not_now
     try:
-        if run.approved_at is not None:  # what a person has approved is applied as it was shown, or not at all
+        if run.approved_by:  # what a person has approved is applied as it was shown, or not at all
             refuse_moved(run, until)
         else:
             read_both_ends(run, until)
@@ -136,7 +136,7 @@ def apply(run: Run, until: datetime) -> None:
 def decide_again(run: Run, until: datetime) -> bool:
     """Read the target once more and decide anew what was changed there while ours was on its way; False: nothing was."""
     know_closed_periods(run, since=run.created_at)
-    if run.approved_at is not None:  # what was overtaken since is refused, and the next run decides it
+    if run.approved_by:  # what was overtaken since is refused, and the next run decides it
         return False
     records = feed.overtaken(run)
     if not records or run.counts.get("decided_again", 0) >= MOST_ROUNDS:
