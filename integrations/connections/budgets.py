@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 import msgspec
@@ -89,10 +89,11 @@ def spent(
 def expected_finish(connection: Connection, limits: Limits, *, calls: int, each: float, urgency: Urgency) -> datetime:
     """When so many more calls, each of which takes so many seconds, will be over, as far as the limits tell."""
     now = timezone.now()
+    at = now + timedelta(seconds=calls * each)
     for key, these in _budgets(connection, limits):
         _, (_, budget) = _written(key, None, Budget())
-        now = max(now, finish(these, budget, timezone.now(), calls=calls, seconds_each=each, urgency=urgency))
-    return now
+        at = max(at, finish(these, budget, now, calls=calls, seconds_each=each, urgency=urgency))
+    return at
 
 
 def ledger_of(connection: Connection) -> str:

@@ -26,11 +26,13 @@ from integrations.sync import backoff
 from integrations.sync.envelope import open_intents, request_of, settle_seconds, target_of
 from integrations.sync.models import Call, CallIntent, Flow, Intent, Item, Run
 from integrations.wire.errors import Refused, TryLater, VendorError
+from integrations.wire.limits import Urgency
 from integrations.wire.message import Answer, Pending
 from plumbing.slices import after
 
 # A lease outlives the request that is sent under it, with room for what is committed afterwards.
 MARGIN = 60
+VERY_MANY = 1000  # changes of one run, from which on it is a backfill
 IN_OTHER_HANDS = 2  # seconds until a run looks again at what another worker is just doing
 APART_AFTER, MOST_SENDS = 3, 12  # lost answers of a call: then its records go one by one; then it goes no more
 SECRET_HEADERS = ("set-cookie", "www-authenticate", "authorization")
@@ -51,7 +53,13 @@ def send(run: Run, call: Call) -> None:
         quiet_at = now + timedelta(seconds=settle_seconds(call.run.flow) + longer)
         move(call, (Call.State.PREPARED,), Call.State.SENT, sent_at=now, sends=call.sends + 1, quiet_at=quiet_at)
         several = open_intents(call).update(state=Intent.State.SENT) > 1
-    _hear(run, call, lambda: line.send(target_of(call), request_of(call), before=run.leased_until, batch=several))
+    _hear(
+        run,
+        call,
+        lambda: line.send(
+            target_of(call), request_of(call), before=run.leased_until, batch=several, urgency=urgency_of(run)
+        ),
+    )
 
 
 def ask_again(run: Run, call: Call) -> None:
@@ -60,6 +68,12 @@ def ask_again(run: Run, call: Call) -> None:
         run.renew(seconds=call.timeout + MARGIN)
         run.check_wanted()
     _hear(run, call, lambda: line.collect(target_of(call), request_of(call), before=run.leased_until))
+
+
+def urgency_of(run: Run) -> Urgency:
+    """How urgent the postings of a run are: one that brings very many lets others go first."""
+    planned = sum(run.counts.get(operation, 0) for operation in ("create", "update", "void"))
+    return Urgency.BACKFILL if planned > VERY_MANY else Urgency.POSTING
 
 
 def pick_up(run: Run, call: Call) -> None:

@@ -392,12 +392,12 @@ def _learn(window: _Window, budget: Budget, began: float, over: float, counted: 
 
 
 def _assume(limits: Limits, budget: Budget, now: float, batch: bool) -> Budget:
-    """Refused without a word on what is left: what is missing in the window that was fullest by our count is strangers'."""
+    """Refused without a word on what is left: strangers have what is missing in the window that was fullest, at most half."""
     ours = {window: window.calls(budget.ours.get(window.name, []), now) for window in _windows(limits, batch)}
     if not ours:
         return budget
     fullest = max(ours, key=lambda window: ours[window] / window.limit)
-    met = (max(0, fullest.limit - ours[fullest] + 1), now)
+    met = (min(fullest.limit // 2, max(0, fullest.limit - ours[fullest] + 1)), now)
     return msgspec.structs.replace(budget, assumed={**budget.assumed, fullest.name: met})
 
 

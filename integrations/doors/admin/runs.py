@@ -15,6 +15,7 @@ from integrations.records.models import Issue, Stream
 from integrations.sync.approval import VANISHED
 from integrations.sync.brakes import Figures
 from integrations.sync.models import Item, Run
+from integrations.sync.outlook import outlook
 from integrations.sync.services import AlreadyRunning, approve_run, cancel_run
 
 PLANNED = 25  # items of a plan that are shown on the run's page
@@ -148,6 +149,7 @@ def progress(run: Run) -> dict[str, Any]:
         "percent": _percent(run),
         "counts": _counts(run),
         "over": is_over(run),
+        "expected": str(outlook(run) or ""),
     }
 
 
