@@ -57,17 +57,18 @@ def changed_at(connection: Connection) -> datetime | None:
     return LockDates.objects.filter(connection=connection).values_list("changed_at", flat=True).first()
 
 
-def freshen(connection: Connection, *, since: datetime, before: datetime | None = None) -> None:
-    """Ask the vendor for its lock dates unless they were read at `since` or later; `before` is the end of the lease.
+def freshen(connection: Connection, *, since: datetime, before: datetime | None = None) -> bool:
+    """Ask the vendor for its lock dates unless they were read at `since` or later; gives whether it was asked.
 
-    A vendor that comes to us tells them whenever it comes. Raises NotNow where the answer comes later, and VendorError.
+    `before` is the end of the caller's lease. A vendor that comes to us tells them whenever it comes. Raises NotNow where
+    the answer comes later, and VendorError.
     """
     kind = connector(connection.connector)
     if not kind.tells_locks or kind.driver == "polled":
-        return
+        return False
     with transaction.atomic():
         if LockDates.objects.filter(connection=connection, read_at__gte=since).exists():
-            return
+            return False
     answer = line.send(connection, kind.dialect.whoami(site_of(connection)), before=before, not_before=since)
     if isinstance(answer, Pending):
         raise after(answer.after, f"{connection} has not said yet up to when its books are closed")
@@ -75,6 +76,7 @@ def freshen(connection: Connection, *, since: datetime, before: datetime | None 
         told = kind.dialect.locks(answer, site_of(connection))
     with transaction.atomic():
         keep(connection, told)
+    return True
 
 
 def keep(connection: Connection, told: Sequence[Lock] | None) -> None:

@@ -32,6 +32,7 @@ from integrations.sync.decide import Change, Create, Credit, Hold, Match, Update
 from integrations.sync.envelope import facts_of
 from integrations.sync.models import Flow, Item, Run
 from integrations.sync.periods import Moved, Operation, Rule, Shut, barring, is_taxed, judge, said
+from integrations.wire.errors import Refused
 from integrations.wire.locks import Lock
 from plumbing.pages import write_page
 from tenants import audit
@@ -39,6 +40,7 @@ from tenants.owned import TenantField, TenantForeignKey, TenantOwned
 from tenants.scope import current_tenant_id
 
 HELD, REFUSED, MOVED, MOVED_THERE = "closed_period", "closed", "day_moved", "day_moved_there"
+UNREAD = "lock_dates_unread"
 PAGE = 500
 FRESH = timedelta(minutes=5)  # lock dates that were read earlier are asked for anew before a plan is applied
 
@@ -151,9 +153,36 @@ def approve_day(item: Item, *, by: Any) -> None:
 
 
 def look(run: Run, *, since: datetime) -> None:
-    """Know up to when the target's books are closed, asked at `since` or later. Raises NotNow and VendorError."""
-    if _day_field(run.flow) is not None:
-        lock_dates.freshen(run.flow.target, since=since, before=run.leased_until)
+    """Know up to when the target's books are closed, asked at `since` or later. Raises NotNow and VendorError.
+
+    A vendor that does not let us ask refuses what is closed all the same: a person is told, and the run goes on.
+    """
+    if _day_field(run.flow) is None:
+        return
+    target = run.flow.target
+    about = issues.about(UNREAD, target.pk)
+    try:
+        asked = lock_dates.freshen(target, since=since, before=run.leased_until)
+    except Refused as error:
+        with transaction.atomic():
+            issues.open_issues([_unread(target, about, error)])
+        return
+    if asked:
+        with transaction.atomic():
+            issues.solve([about])
+
+
+def _unread(target: Connection, about: str, error: Refused) -> Issue:
+    return Issue(
+        code=UNREAD,
+        about=about,
+        connection=target,
+        where=str(target),
+        words=str(error),
+        explanation="It cannot be known up to when these books are closed: what is known from before counts, and what the "
+        "vendor refuses as closed is held.",
+        advice="Let the connected user see the company's settings there.",
+    )
 
 
 def take_back(run: Run) -> None:

@@ -173,7 +173,8 @@ def page(run: Run) -> tuple[Mapping[int | None, Sequence[Record]], int]:
         records = read(_meant(run, wish).filter(feed_no__gt=run.position), at_most=PAGE)
         if not records:
             return {}, run.position
-        _take_up(run.flow, records)
+        if not run.preview:
+            _take_up(run.flow, records)
         editions = _editions(run.flow, records) if wish.mapping == THEN else {}
     fixed = None if wish.mapping in (TODAY, THEN) else int(wish.mapping)
     found: dict[int | None, list[Record]] = defaultdict(list)

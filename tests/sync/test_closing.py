@@ -21,7 +21,7 @@ from integrations.sync.models import Flow, Item, Run
 from integrations.sync.services import approve_run, start_run
 from integrations.wire.errors import PeriodClosed
 from integrations.wire.locks import Lock
-from integrations.wire.message import Answer, json_of
+from integrations.wire.message import Answer
 from integrations.wire.site import Site
 from tenants.audit import Reference
 from tenants.audit.models import Event, with_asides
@@ -40,7 +40,7 @@ class Closing(Language):
     """The toy's language, with a day up to which its books are closed."""
 
     def locks(self, answer: Answer, site: Site) -> Sequence[Lock] | None:
-        day = json_of(answer).get("closed")
+        day = toys._told(answer).get("closed")
         return [Lock(name="closing date", until=date.fromisoformat(day))] if day else []
 
 
@@ -49,6 +49,7 @@ class Books(Toy):
 
     closed = told = ""
     silent = ""
+    refusal = "closed"  # how it refuses what is closed: some vendors do not tell that from any other rule of theirs
 
     def close(self, until: str, *, told: bool = True) -> None:
         self.closed, self.told = until, until if told else ""
@@ -63,7 +64,7 @@ class Books(Toy):
         days = [day for day in (standing, write["body"].get("day")) if day]
         if any(day <= self.closed for day in days):
             self.sent.append(write)
-            return {"error": "closed", "words": "The account period has closed."}
+            return {"error": self.refusal, "words": "The account period has closed."}
         if self.silent and write["body"].get("day"):
             write["body"]["day"] = self.silent
         return super()._write_one(name, step, write)
@@ -227,11 +228,15 @@ def test_a_lock_that_moves_between_plan_and_apply_holds_what_was_planned(
     assert [issue.code for issue in open_issues()] == ["closed_period"]
 
 
-@pytest.mark.parametrize(("rule", "day"), [("hold", None), ("next_open_day", "2026-04-01")])
+@pytest.mark.parametrize(
+    ("rule", "day", "refusal"),
+    [("hold", None, "closed"), ("next_open_day", "2026-04-01", "closed"), ("next_open_day", "2026-04-01", "refused")],
+)
 def test_a_lock_that_moves_after_the_last_look_is_understood_from_the_refusal(
-    shop: Toy, books: Books, invoices: Flow, monkeypatch: pytest.MonkeyPatch, rule: str, day: str | None
+    shop: Toy, books: Books, invoices: Flow, monkeypatch: pytest.MonkeyPatch, rule: str, day: str | None, refusal: str
 ) -> None:
     sold(shop, "1001")
+    books.refusal = refusal
     with transaction.atomic():
         set_rule(invoices.target, "invoice", rule, by=None)
     run_one(invoices, preview=True)  # the lock dates have just been read
@@ -336,6 +341,19 @@ def test_a_rule_is_for_what_stands_in_the_ledger(invoices: Flow) -> None:
         set_rule(invoices.target, "customer", "hold", by=None)
     with transaction.atomic(), pytest.raises(ValidationError, match="one of hold"):
         set_rule(invoices.target, "invoice", "whatever", by=None)
+
+
+def test_where_nobody_lets_us_ask_a_person_is_told_and_the_run_goes_on(
+    shop: Toy, books: Books, invoices: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sold(shop, "1001")
+    with monkeypatch.context() as patch:
+        patch.setattr(Books, "_serve", lambda self, visit: {"error": "forbidden"} if visit.path == "/whoami"
+                      else Toy._serve(self, visit))  # fmt: skip
+        assert run_one(invoices).colour == "green"
+        assert [issue.code for issue in open_issues()] == ["lock_dates_unread"]
+    run_one(invoices)
+    assert open_issues() == []
 
 
 def test_nothing_is_asked_of_a_vendor_that_tells_no_lock_dates(
