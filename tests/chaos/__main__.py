@@ -68,7 +68,7 @@ def main() -> int:
 
 def installation(options: Any) -> bool:
     """The same for an installation under `manage.py serve`, in a process that has its settings; whether all went well."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, ExitStack() as stack:
         web, sandbox = free_port(), free_port()
         place = {
             "TIEOUT_VAR": folder,

@@ -75,14 +75,14 @@ def flows(ours: Tenant) -> dict[str, Flow]:
 
 
 @pytest.fixture
-def start_worker(environment: dict[str, str]) -> Iterator[Callable[[str], int]]:
+def start_worker(environment: dict[str, str]) -> Iterator[Callable[..., int]]:
     """Starts a worker, a cluster of its own, and waits for its first beat; gives the id of its process."""
     with ExitStack() as workers:
 
-        def start(name: str) -> int:
+        def start(name: str, *words: str) -> int:
             alive = signs.beats(name)
             process = workers.enter_context(
-                running("manage.py", "work", "--part", name, "--beat-every", "0.5", env=environment)
+                running("manage.py", "work", "--part", name, "--beat-every", "0.5", *words, env=environment)
             )
             until(alive, what=f"a beat of {name}")
             return process.pid

@@ -40,7 +40,7 @@ def tasks_in(address: str) -> list[str]:
 
 
 def test_a_worker_killed_with_a_task_of_redis_in_hand_loses_nothing(
-    queue: str, environment: dict[str, str], flows: dict[str, Flow], start_worker: Callable[[str], int]
+    queue: str, environment: dict[str, str], flows: dict[str, Flow], start_worker: Callable[..., int]
 ) -> None:
     for name in ("customer", "item"):
         carry_out(start_run(flows[name], by="test"), until=timezone.now() + timedelta(minutes=1))
@@ -68,7 +68,7 @@ def test_a_worker_killed_with_a_task_of_redis_in_hand_loses_nothing(
 
 
 def test_a_redis_that_is_killed_with_tasks_in_it_loses_nothing(
-    environment: dict[str, str], flows: dict[str, Flow], start_worker: Callable[[str], int], tmp_path: Path
+    environment: dict[str, str], flows: dict[str, Flow], start_worker: Callable[..., int], tmp_path: Path
 ) -> None:
     run = start_run(flows["customer"], by="test")
     with redis_server(tmp_path) as address:

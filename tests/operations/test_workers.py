@@ -141,3 +141,14 @@ def test_a_worker_that_is_told_to_stop_ends_in_order(environment, start_worker):
     cluster.terminate()
 
     until(lambda: none_runs(everybody), what="the end")
+
+
+def test_a_cluster_that_hangs_and_lost_its_supervisor_ends_all_the_same_when_told_to(environment, start_worker):
+    cluster = psutil.Process(start_worker("one", "--patience", "1"))
+    everybody = [cluster.pid, *(child.pid for child in cluster.children(recursive=True))]
+    [guard] = cluster.children()
+    guard.suspend()
+
+    cluster.terminate()
+
+    until(lambda: none_runs(everybody), what="the end")
