@@ -6,16 +6,16 @@ import logging
 
 from django.conf import settings
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 
 from integrations.connections import knocks
 from integrations.connections.models import Connection
 from integrations.connectors.registry import connector
 from integrations.wire.knocks import Malformed, Message, is_of_app
+from plumbing.masking import MASK
 
 LARGEST = 2 * 1024 * 1024  # bytes
 
@@ -34,7 +34,6 @@ def address_of(connection: Connection) -> str:
 @csrf_exempt
 @never_cache
 @transaction.non_atomic_requests
-@require_POST
 def knocked(request: HttpRequest, slug: str, place: str) -> HttpResponse:
     """Taken: 200. Not proven to come from the vendor, for whatever reason: 401. Never a word more."""
     try:
@@ -43,6 +42,10 @@ def knocked(request: HttpRequest, slug: str, place: str) -> HttpResponse:
         raise Http404(str(unknown)) from unknown
     if kind.knocks is None:
         raise Http404(f"{kind.name} does not knock.")
+    if not is_of_app(kind.knocks.proof):
+        request.path = request.path_info = f"/knocks/{slug}/{MASK}/"  # what is logged of it tells no secret address
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
     if _length(request) > LARGEST:
         return HttpResponse(status=413)
     try:

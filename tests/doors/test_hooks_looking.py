@@ -426,7 +426,7 @@ def test_a_slice_ends_in_time_and_the_rest_is_looked_at_later(mugs: Connection, 
     assert bell_of(mugs).ring_at is not None
 
 
-@examples(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from(("page", "sweep", "knock", "gone"))), min_size=2, max_size=7,
                 unique_by=lambda read: read[0]))  # fmt: skip
 def test_in_whatever_order_reads_arrive_the_one_that_was_asked_last_counts(
