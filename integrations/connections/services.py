@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 
-from integrations.connections import authorise, callers, line
+from integrations.connections import authorise, callers, line, locks
 from integrations.connections.knocks import listen
 from integrations.connections.models import Connection, Errand
 from integrations.connections.outstanding import digest_of
@@ -20,6 +20,7 @@ from integrations.connectors.registry import connector
 from integrations.wire.auth import LogIn, NoAuth, OAuth2Code
 from integrations.wire.connector import Company
 from integrations.wire.errors import TryLater, VendorError
+from integrations.wire.locks import Lock
 from integrations.wire.message import Pending, unpack_answer
 from tenants import audit
 
@@ -94,8 +95,10 @@ def test(connection: Connection, *, by: Any) -> Company:
         )
     with line.heard(connection):
         company = kind.dialect.company(answer, site)
+        closed = kind.dialect.locks(answer, site)
     with transaction.atomic():
         _remember(connection, company, by=by)
+        locks.keep(connection, closed)
     return company
 
 
@@ -113,8 +116,9 @@ def learn_company(connection: Connection, errand: Errand) -> None:
         _remember(connection, company, by=None)
 
 
-def learn_settings(connection: Connection, told: Mapping[str, Any]) -> None:
-    """Keep facts that the vendor's side told of the books among the settings. Inside a transaction."""
+def learn_settings(connection: Connection, told: Mapping[str, Any], closed: Sequence[Lock] | None = None) -> None:
+    """Keep facts that the vendor's side told of the books: among the settings, and its lock dates. Inside a transaction."""
+    locks.keep(connection, closed)
     settings = {**connection.settings, **told}
     if settings != connection.settings:
         connection.settings = settings
