@@ -193,7 +193,8 @@ class _Merging:
             self.merged.news = True
             self.merged.clashes.append(f"lines[{place}]")
             return {**wanted, ID: None} if self.winner == "source" else None
-        line = {**_bare(holds), LINE_KEY: key}
+        # Only what is mapped is said: figures that the target reckons from it would contradict what is changed.
+        line = {name: holds[name] for name in (ID, "line_type", *self.ways.fields) if name in holds} | {LINE_KEY: key}
         for name in self.ways.fields:
             if self._takes(f"lines[{place}].{name}", name, (wanted, was), (holds, stood)):
                 line[name] = wanted.get(name)

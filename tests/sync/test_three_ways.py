@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from integrations.sync.both_ways import laid_over
 from integrations.sync.decide import Agreed, Hold, Match, Skip, Terms, Update, agree, decide
-from integrations.sync.lines_merged import Ways
+from integrations.sync.lines_merged import Ends, Ways, merge
 from integrations.sync.plan import AGREED
 from integrations.sync.policy import Policy
 
@@ -235,3 +235,13 @@ def test_a_field_that_belongs_to_one_side_is_that_sides_alone(edits_: list[Any],
     if settle_down(forth, back):
         for end in (forth.here, forth.there):
             assert {name: end.fields[name] for name in ("memo", "due_on")} == {"memo": "0", "due_on": "0"} | meant
+
+
+def test_figures_that_nobody_maps_are_not_said_of_a_line_that_changes() -> None:
+    there = [{"external_id": "1", "quantity": "1", "net_amount": "10", "line_type": "item"}]
+    ends = Ends(wanted=[{"key": "a", "quantity": "2"}], was=[{"key": "a", "quantity": "1"}], holds=there, stood=there)
+
+    merged = merge(ends, Ways(fields=("quantity",), names={"a": "1"}), winner="ask")
+
+    assert merged is not None
+    assert merged.lines == [{"external_id": "1", "key": "a", "quantity": "2", "line_type": "item"}]
