@@ -258,6 +258,6 @@ class Lane:
 
     def _compare(self) -> None:
         """The vendor's own ledger against the file: each document once, and its total to the cent."""
-        self.sales.compare(self.vendor.documents(), self.tally)
+        self.sales.compare(self.vendor.documents(), self.vendor.made(), self.tally)
         with transaction.atomic():
             self.tally.unknown = Intent.objects.filter(settled_at=None).count()

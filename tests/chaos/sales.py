@@ -55,8 +55,11 @@ class Sales:
         draft.write_text("\n".join([HEADER, *rows, ""]))
         draft.replace(self.file)
 
-    def compare(self, booked: Iterable[tuple[str, Decimal]], tally: Tally) -> None:
-        """Count what a ledger, as (number, total), holds otherwise than it was sold: each document once, to the cent."""
+    def compare(self, booked: Iterable[tuple[str, Decimal]], made: int, tally: Tally) -> None:
+        """Count what a ledger, as (number, total), holds otherwise than it was sold: each document once, to the cent.
+
+        `made` is how many were ever made there, so that one that was made twice and removed counts, too.
+        """
         totals_of: dict[str, list[Decimal]] = {}
         for number, total in booked:
             totals_of.setdefault(number, []).append(total)
@@ -68,4 +71,4 @@ class Sales:
             tally.lost += not totals
             tally.doubled += len(totals) > 1
             tally.different += len(totals) == 1 and totals[0] != due
-        tally.doubled += len(totals_of)
+        tally.doubled = max(tally.doubled + len(totals_of), made - len(self.sold))

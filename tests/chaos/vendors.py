@@ -27,6 +27,7 @@ class Vendor(ABC):
     """One simulated vendor over HTTP, and the books there that are the campaign's."""
 
     slug: str
+    kinds: tuple[str, ...] = ("Invoice", "CreditMemo")  # in which its journal counts documents
 
     def __init__(self, sandbox: str) -> None:
         """`sandbox` is the address of the simulators that this campaign's lane has for itself."""
@@ -39,6 +40,11 @@ class Vendor(ABC):
     @abstractmethod
     def documents(self) -> Iterator[tuple[str, Decimal]]:
         """The (number, total) of every document in its ledger, credit notes with a negative total."""
+
+    def made(self) -> int:
+        """How many documents were ever made there, by its journal of what it was asked and did."""
+        counts = self.tell("status")["counts"]
+        return sum(int(counts.get(f"create {kind}", 0)) for kind in self.kinds)
 
     def tell(self, control: str, **arguments: Any) -> Any:
         """Ask the simulator something that no real vendor answers."""
@@ -99,6 +105,7 @@ class QuickBooksOnline(CalledVendor):
 
 class Odoo(CalledVendor):
     slug = "odoo"
+    kinds = ("account.move",)
     changes_posted = False
 
     def meet(self, books: Connection) -> None:

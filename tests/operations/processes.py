@@ -86,7 +86,7 @@ def redis_server(folder: Path) -> Iterator[str]:
     port = free_port()
     words = ("--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", str(folder))
     address = f"redis://127.0.0.1:{port}/0"
-    with command_running(server, *words, "--loglevel", "warning"):
+    with command_running(server, *words, stdout=subprocess.DEVNULL):
         until(lambda: _redis_answers(address), what="the answer of Redis")
         yield address
 
