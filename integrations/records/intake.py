@@ -25,6 +25,8 @@ from integrations.wire.message import Pending
 from integrations.wire.stream import Cursor, Page
 from plumbing.slices import LEASE, after, check_time
 
+UNSURE = "?"  # the next since-mark after a sweep that may have missed deletions: none, so that everything is read
+
 
 def freshen(
     connection: Connection,
@@ -124,7 +126,7 @@ def _begin(stream: Stream, *, facts_edition: int, full: bool, since: datetime) -
 
 def _turn(stream: Stream, page: Page, *, then_confirm: bool) -> None:
     """The page token moves each page; the first page's mark waits for the end of the sweep."""
-    stream.next_mark = stream.next_mark or page.mark or ""
+    stream.next_mark = UNSURE if page.unsure else stream.next_mark or page.mark or ""
     stream.page = page.next or ""
     if page.next is None:  # what ends the sweep is written with its end, unless something is to be asked before
         stream.listed = then_confirm
@@ -134,7 +136,7 @@ def _turn(stream: Stream, page: Page, *, then_confirm: bool) -> None:
 
 def _end(stream: Stream, *, looked: bool) -> None:
     """The sweep is complete: from now on only what changed since it began is asked for."""
-    stream.mark = stream.next_mark or stream.mark
+    stream.mark = "" if stream.next_mark == UNSURE else stream.next_mark or stream.mark
     stream.page, stream.next_mark, stream.listed = "", "", False
     stream.swept_at, stream.sweep_started_at = stream.sweep_started_at, None
     if stream.sweep_full:

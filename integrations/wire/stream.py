@@ -54,7 +54,8 @@ class Page:
 
     `next` is the token of the next page; None ends the sweep. `mark` is the vendor's clock at this answer less the
     stream's overlap, in the vendor's words: the first page's mark of a sweep becomes the next sweep's `since`.
-    `whole`: the sweep tells everything, although it may have been asked only for what changed.
+    `whole`: the sweep tells everything, although it may have been asked only for what changed. `unsure`: not all that was
+    deleted may have been told, so that the next sweep has to be a full one.
     """
 
     raws: Sequence[dict[str, Any]]
@@ -63,6 +64,7 @@ class Page:
     next: str | None = None
     mark: str | None = None
     whole: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,3 +158,20 @@ def test_what_vanishes_at_the_target_stops_as_well(flow: Flow, shop: Toy, books:
     assert isinstance(go_on(run), Later)
     assert run.words == "12 of 12 records are no longer listed by Books (customer)."
     assert len(books.sent) == sent
+
+
+def test_where_not_all_deletions_could_be_told_the_next_run_compares_by_itself(
+    flow: Flow, shop: Toy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose(shop, "01")
+    real = Toy._list
+    unsure = iter([True])
+    monkeypatch.setattr(
+        Toy, "_list", lambda self, name, visit: real(self, name, visit) | {"unsure": next(unsure, False)}
+    )
+
+    run_one(flow)
+    assert states() == {}
+
+    run_one(flow)
+    assert states() == {"01": "deleted"}

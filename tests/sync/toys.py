@@ -143,6 +143,7 @@ class Language(Dialect):
             problems=[Problem(**each) for each in body.get("problems", [])],
             next=body.get("next"),
             mark=body.get("mark"),
+            unsure=body.get("unsure", False),
         )
 
     def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:

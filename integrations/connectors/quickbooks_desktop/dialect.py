@@ -128,6 +128,7 @@ class QuickBooksDesktopDialect(Dialect):
             problems=problems,
             next=following.token() if following else None,
             mark=mark_at(answer.asked_at or answer.received_at, told.rows, overlap=stream.overlap_seconds),
+            unsure=bool(problems),
         )
 
     def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
@@ -292,7 +293,7 @@ def _gone(stream: Stream, cursor: Cursor, told: Told | None, answer: Answer) -> 
             Problem(
                 where=f"Deletions of {stream.label.lower()}",
                 what="QuickBooks tells deletions of the last 90 days only, and the last read is longer ago.",
-                advice="Start a full read of this object: what it no longer lists has been deleted.",
+                advice="The next run reads this object in full by itself, and asks for what is no longer listed.",
             )
         )
     read = stream.facts.get("id_of", str)

@@ -96,7 +96,8 @@ class QuickBooksDialect(Dialect):
         if not stream.facts.get("transaction") or cursor.mark is None:
             return Page(raws=rows, mark=mark)
         if isinstance(time, str) and datetime.fromisoformat(time) - datetime.fromisoformat(cursor.mark) > CHANGES_REACH:
-            return Page(raws=rows, problems=[_unseen(stream, "the last read is more than 30 days ago")], mark=mark)
+            problems = [_unseen(stream, "the last read is more than 30 days ago")]
+            return Page(raws=rows, problems=problems, mark=mark, unsure=True)
         return Page(raws=rows, next=DELETIONS, mark=mark)
 
     def fetch(self, stream: Stream, external_ids: Sequence[str], site: Site) -> Request:
@@ -283,14 +284,14 @@ def _deletions(stream: Stream, body: Mapping[str, Any], mark: str | None) -> Pag
     gone = [Gone(external_id=row["Id"], how="deleted") for row in changed if row.get("status") == "Deleted"]
     full = len(changed) >= CHANGES_MOST
     problems = [_unseen(stream, "more changed than QuickBooks shows at once")] if full else []
-    return Page(raws=[], gone=gone, problems=problems, mark=mark)
+    return Page(raws=[], gone=gone, problems=problems, mark=mark, unsure=full)
 
 
 def _unseen(stream: Stream, why: str) -> Problem:
     return Problem(
         where=f"Deletions of {stream.label.lower()}",
         what=f"QuickBooks cannot tell all that was deleted since the last read: {why}.",
-        advice="Start a full read of this object: what it no longer lists has been deleted.",
+        advice="The next run reads this object in full by itself, and asks for what is no longer listed.",
     )
 
 
