@@ -83,7 +83,9 @@ class Vendor(Simulator):
 
     def means_to_write(self, request: Request) -> bool:
         found = _COMPANY.fullmatch(request.path)
-        return request.method == "POST" and found is not None and found["rest"] != "query"
+        if request.method != "POST" or found is None or found["rest"] == "query":
+            return False
+        return found["rest"] != "batch" or not _only_asks(request)
 
     def is_secret(self, request: Request) -> bool:
         return "/oauth2/" in request.path
@@ -356,6 +358,17 @@ class Vendor(Simulator):
 
 def _authorization(request: Request) -> str:
     return request.headers.get("Authorization", "")
+
+
+def _only_asks(request: Request) -> bool:
+    """Whether a batch is made of queries."""
+    if b'"Query"' not in request.get_data(cache=True):
+        return False
+    try:
+        items = _posted(request).get("BatchItemRequest")
+    except Fault:
+        return False
+    return isinstance(items, list) and all(isinstance(item, dict) and "Query" in item for item in items)
 
 
 def _posted(request: Request) -> Body:
