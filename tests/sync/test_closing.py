@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from integrations.connections import locks
+from integrations.connections.services import learn_settings
 from integrations.connections.services import test as try_out
 from integrations.connectors import registry
 from integrations.records.models import Issue
@@ -334,6 +335,16 @@ def test_lock_dates_are_read_with_the_connection_and_their_change_is_audited(boo
         try_out(invoices.target, by=None)
     changes = told("connection.locks_changed")
     assert [[lock["until"] for lock in change["after"]] for change in changes] == [["2025-12-31"], ["2026-01-31"]]
+
+
+def test_what_a_vendor_tells_whenever_it_comes_is_kept_and_silence_changes_nothing(invoices: Flow) -> None:
+    lock = Lock(name="closing date", until=date(2026, 3, 31))
+    with transaction.atomic():
+        learn_settings(invoices.target, {"edition": "US"}, [lock])
+        learn_settings(invoices.target, {"edition": "US"}, None)
+        assert locks.known(invoices.target) == [lock]
+        learn_settings(invoices.target, {"edition": "US"}, [])
+        assert locks.known(invoices.target) == []
 
 
 def test_a_rule_is_for_what_stands_in_the_ledger(invoices: Flow) -> None:

@@ -31,7 +31,7 @@ RULES = st.sampled_from(("hold", "next_open_day", "approve"))
 YEAR_END = Lock(name="closing date", until=date(2025, 12, 31))
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(OPERATIONS, DAYS, st.none() | DAYS, LOCKS, RULES, st.none() | DAYS)
 def test_nothing_ever_lands_behind_a_lock_whatever_the_rule(
     operation: Operation, wanted: date, stands: date | None, locks: list[Lock], rule: Rule, approved: date | None
@@ -48,7 +48,7 @@ def test_nothing_ever_lands_behind_a_lock_whatever_the_rule(
         assert barring(lands, locks) is None
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(DAYS, LOCKS)
 def test_the_next_open_day_is_the_first_that_no_lock_binds(day: date, locks: list[Lock]) -> None:
     found = next_open(day, locks)
@@ -57,7 +57,7 @@ def test_the_next_open_day_is_the_first_that_no_lock_binds(day: date, locks: lis
     assert found == day or barring(found - timedelta(days=1), locks) is not None
 
 
-@settings(max_examples=50)
+@settings(max_examples=40)
 @given(OPERATIONS, DAYS, st.none() | DAYS, LOCKS, st.none() | DAYS)
 def test_the_rule_hold_moves_nothing_that_nobody_approved(
     operation: Operation, wanted: date, stands: date | None, locks: list[Lock], approved: date | None
@@ -66,7 +66,7 @@ def test_the_rule_hold_moves_nothing_that_nobody_approved(
     assert not isinstance(verdict, Moved) or verdict.day == approved
 
 
-@settings(max_examples=50)
+@settings(max_examples=40)
 @given(LOCKS)
 def test_locks_are_kept_as_they_were_told(locks: list[Lock]) -> None:
     assert sorted(map(repr, from_plain(to_plain(locks)))) == sorted(map(repr, locks))
@@ -114,7 +114,7 @@ def test_a_lock_binds_the_kinds_and_the_taxed_that_it_is_about() -> None:
 FIELDS = st.fixed_dictionaries({name: st.sampled_from(("", "a", "b")) for name in ("number", "memo", "total")})
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(FIELDS, FIELDS, st.none() | st.tuples(FIELDS, FIELDS))
 def test_a_replay_makes_the_target_say_what_is_wanted_or_says_that_it_does(
     wanted: dict[str, str], holds: dict[str, str], agreed: tuple[dict[str, str], dict[str, str]] | None

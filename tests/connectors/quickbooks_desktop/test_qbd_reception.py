@@ -115,6 +115,7 @@ def test_the_books_that_are_open_are_told_by_the_first_call() -> None:
     assert message.place is not None
     assert (message.place.name, message.place.id) == ("Caf\xe9 Okafor", FILE_ID)
     assert message.place.settings == {"edition": "CA", "multicurrency": True, "sales_tax": False}
+    assert message.place.locks == []
 
 
 @pytest.mark.parametrize("shown", [host(), host(FILE_ID, owner="{512349B1-1111-2222-3333-000DE1813D20}"), host("none")])
