@@ -265,15 +265,15 @@ def _replace(model: type[models.Model], words: str, *, rows: Q | None = None, fo
     keys = None if rows is None else list(objects.filter(rows).order_by().values_list("pk", flat=True))
     if keys == []:
         return 0
-    changes, quote = [], database.ops.quote_name
+    changes = []
     for each in _texts(model):
-        new = f"regexp_replace({quote(each.column)}::text, %(words)s, %(erased)s, 'gi')"
+        new = f"regexp_replace({_quoted(each.column)}::text, %(words)s, %(erased)s, 'gi')"
         if isinstance(each, models.JSONField):
             new = f"({new})::jsonb"
         elif each.max_length:
             new = f"left({new}, {int(each.max_length)})"
-        changes.append(f"{quote(each.column)} = {new}")
-    statement = f"UPDATE {quote(model._meta.db_table)} SET {', '.join(changes)} WHERE {_naming(model)}"  # noqa: S608
+        changes.append(f"{_quoted(each.column)} = {new}")
+    statement = f"UPDATE {_quoted(model._meta.db_table)} SET {', '.join(changes)} WHERE {_naming(model)}"  # noqa: S608
     if keys is not None:
         statement += " AND id = ANY(%(keys)s)"
     given = {"words": words, "erased": ERASED, "keys": keys, "found": found_by or words}
@@ -284,13 +284,17 @@ def _replace(model: type[models.Model], words: str, *, rows: Q | None = None, fo
 
 def _naming(model: type[models.Model]) -> str:
     """The condition that a row of the tenant holds what is %(found)s in any of its texts."""
-    found = " OR ".join(f"{database.ops.quote_name(each.column)}::text ~* %(found)s" for each in _texts(model))
+    found = " OR ".join(f"{_quoted(each.column)}::text ~* %(found)s" for each in _texts(model))
     return f"tenant_id = %(tenant)s AND ({found})"
+
+
+def _quoted(name: str | None) -> str:
+    return database.ops.quote_name(name or "")
 
 
 def _settings_naming(words: str) -> Iterator[str]:
     for model in SETTINGS:
-        table = database.ops.quote_name(model._meta.db_table)
+        table = _quoted(model._meta.db_table)
         with database.cursor() as cursor:
             cursor.execute(
                 f"SELECT id FROM {table} WHERE {_naming(model)}",  # noqa: S608

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from django.utils import timezone
@@ -68,10 +70,7 @@ def watch(tenant: UUID) -> None:
         connections = {end.pk: end for flow in flows for end in (flow.source, flow.target)}
         heard = {pk: _last_sign(connection) for pk, connection in connections.items()}
         zone = tenant_zone()
-        ends = [
-            Ends(flow.source_id, flow.target_id, lambda after, flow=flow: next_slot(flow, after=after, zone=zone))
-            for flow in flows
-        ]
+        ends = [Ends(flow.source_id, flow.target_id, partial(_slot_after, flow, zone)) for flow in flows]
         found = silent(ends, heard, now=timezone.now())
         standing = Issue.objects.filter(code=NOT_HEARD, state__in=(Issue.State.OPEN, Issue.State.IGNORED))
         known = set(standing.values_list("connection_id", flat=True))
@@ -79,6 +78,10 @@ def watch(tenant: UUID) -> None:
         # Also one that a person ignored is over: the next silence is another one.
         over = standing.filter(connection__in=[pk for pk in connections if pk not in found])
         over.update(state=Issue.State.SOLVED, ended_at=timezone.now())
+
+
+def _slot_after(flow: Flow, zone: ZoneInfo, after: datetime) -> datetime | None:
+    return next_slot(flow, after=after, zone=zone)
 
 
 def _asking() -> Sequence[Flow]:

@@ -27,6 +27,8 @@ def whole(data: Mapping[str, Any], texts: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(data)
     for name, value in texts.items():
         standing = found.get(name)
-        is_inner = isinstance(standing, Mapping) and isinstance(value, Mapping)
-        found[name] = whole(standing, value) if is_inner else value
+        if isinstance(standing, Mapping) and isinstance(value, Mapping):
+            found[name] = whole(standing, value)
+        else:
+            found[name] = value
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         ((found, _),) = tenants_named(tenant)
         with tenant_scope(found), transaction.atomic():
             try:
-                who = identity or erasure.identity_of(Record.objects.get(pk=record))
+                who = identity or erasure.identity_of(Record.objects.get(pk=cast(UUID, record)))
                 done = erasure.erase(who, by=Reference("person", name=by))
             except Record.DoesNotExist as unknown:
                 raise CommandError(f"There is no record {record} of {tenant}.") from unknown
