@@ -219,6 +219,7 @@ def two_lines(old: Company, new: Company, move: Move, back: Move) -> None:
 def test_edits_of_different_lines_on_both_sides_merge_and_do_not_echo(
     old: Company, new: Company, move: Move, back: Move
 ) -> None:
+    new.change("Invoice", invoice_of(new, "1001")["Id"], TrackingNum="nobody maps this")
     edit_lines(old, "1001", lambda lines: [{**lines[0], "Description": "Hedges, twice"}, lines[1]])
     edit_lines(new, "1001", lambda lines: [lines[0], {**lines[1], "Description": "Lawn and paths"}])
 
@@ -227,6 +228,8 @@ def test_edits_of_different_lines_on_both_sides_merge_and_do_not_echo(
         back.green("invoices")
 
     assert texts(old, "1001") == texts(new, "1001") == ["Hedges, twice", "Lawn and paths"]
+    assert invoice_of(new, "1001")["TrackingNum"] == "nobody maps this"
+    assert not invoice_of(old, "1001").get("TrackingNum")
     before = writes(old)
     for _ in range(2):
         move.green("invoices")
