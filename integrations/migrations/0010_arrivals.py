@@ -46,9 +46,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "flow",
-                    tenants.owned.TenantForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, to="integrations.flow"
-                    ),
+                    tenants.owned.TenantForeignKey(on_delete=django.db.models.deletion.CASCADE, to="integrations.flow"),
                 ),
                 ("tenant", tenants.owned.TenantField()),
             ],
@@ -57,15 +55,13 @@ class Migration(migrations.Migration):
                 "abstract": False,
                 "base_manager_name": "objects",
                 "default_manager_name": "objects",
-                "constraints": [
-                    models.UniqueConstraint(fields=("tenant", "flow", "day"), name="one_day_of_arrivals")
-                ],
+                "constraints": [models.UniqueConstraint(fields=("tenant", "flow", "day"), name="one_day_of_arrivals")],
             },
         ),
         migrations.AddIndex(
             "issue",
             models.Index(
-                condition=models.Q(("alert", True), ("told_at", None), ("state", "open")),
+                condition=models.Q(("alert", True), ("state", "open"), ("told_at", None)),
                 fields=["opened_at"],
                 name="issue_to_tell",
             ),

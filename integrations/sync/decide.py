@@ -124,12 +124,19 @@ def decide(wanted: Fields, match: Match, agreed: Agreed | None, policy: Policy, 
         return Hold("several_candidates", words, match.candidates)
     if match.target_id is None:
         return Create() if "create" in policy.may else Skip("no_creates")
+    shared = {name: said for name, said in wanted.items() if terms.owners.get(name) != "target"}
     if match.gone:
+        # What cannot be read there may still be what was agreed: adding up both ends tells.
+        if (
+            match.gone == "unreadable"
+            and agreed
+            and all(says(agreed.source.get(name), shared[name]) for name in shared)
+        ):
+            return Skip("nothing_new")
         return Hold(
             "target_gone", f"the target's record {match.target_id} is {match.gone} there, but lives at the source"
         )
     holds = match.holds or {}
-    shared = {name: said for name, said in wanted.items() if terms.owners.get(name) != "target"}
     if agreed is None:
         return _first_match(shared, holds, policy)
     winner = _winner(match, policy)

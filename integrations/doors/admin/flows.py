@@ -273,9 +273,7 @@ class FlowPages(TenantPages):
         since = again.day_of(request)
         return again.begin(request, lambda **wish: [replay_flow(flow, since=since, **wish)])
 
-    def _start(
-        self, request: HttpRequest, flow: Flow, *, preview: bool = False, full: bool = False
-    ) -> HttpResponse:
+    def _start(self, request: HttpRequest, flow: Flow, *, preview: bool = False, full: bool = False) -> HttpResponse:
         try:
             run = start_run(flow, by=str(request.user), preview=preview, full=full)
         except AlreadyRunning as running:

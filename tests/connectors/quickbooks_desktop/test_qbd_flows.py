@@ -469,7 +469,9 @@ def test_what_lies_before_the_closing_date_is_for_a_person(shop: Shop) -> None:
     (outcome,) = shop.write("invoice", shop.creation(shop.invoice()))
     assert isinstance(outcome, Failed)
     assert type(outcome.error) is PeriodClosed
-    assert DIALECT.locks(shop.say(DIALECT.whoami(shop.site)), shop.site) == [Lock(name="closing date", until=date(2026, 10, 31))]
+    assert DIALECT.locks(shop.say(DIALECT.whoami(shop.site)), shop.site) == [
+        Lock(name="closing date", until=date(2026, 10, 31))
+    ]
     assert "closing date" in outcome.error.explanation
 
 

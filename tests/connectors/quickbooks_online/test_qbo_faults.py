@@ -13,6 +13,7 @@ from integrations.wire.errors import (
     Duplicate,
     Forbidden,
     Missing,
+    PeriodClosed,
     Refused,
     Stale,
     TryLater,
@@ -78,7 +79,7 @@ def test_no_recorded_answer_is_taken_for_what_it_is_not(name: str) -> None:
         ("3001", TryLater),
         ("10000", TryLater),
         ("600", TryLater),
-        ("6200", Refused),
+        ("6200", PeriodClosed),
         ("6000", Refused),
     ],
 )
