@@ -1,7 +1,7 @@
 """An index of the rooms: where each table of the platform's main application stands."""
 
-from integrations.connections.locks import LockDates
 from integrations.connections.knocks import Bell, Knock
+from integrations.connections.locks import LockDates
 from integrations.connections.models import Budget, Caller, Connection, Errand, VendorApp, Visit
 from integrations.connections.outstanding import Outstanding
 from integrations.crosswalk.models import Apart, Identity, Link, Origin
