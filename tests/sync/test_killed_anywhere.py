@@ -23,7 +23,7 @@ from tests.sync.words import go_on, time_passes
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SLICES = 40  # that a run takes at most
-PARTS, EACH = 4, 3  # every third statement, spread over tests that run side by side
+PARTS, EACH = 4, 5  # every fifth statement, spread over tests that run side by side
 
 
 class Deadly:

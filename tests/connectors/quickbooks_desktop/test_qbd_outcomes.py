@@ -11,6 +11,7 @@ from integrations.wire.errors import (
     Duplicate,
     Forbidden,
     Missing,
+    PeriodClosed,
     Refused,
     Stale,
     TryLater,
@@ -45,7 +46,7 @@ def error_of(code: int, words: str = "made up") -> VendorError:
         (3100, Duplicate),
         (3200, Stale),
         (3150, Refused),
-        (3161, Refused),
+        (3161, PeriodClosed),
         (3170, TryLater),
         (3175, TryLater),
         (3176, TryLater),
@@ -66,7 +67,7 @@ def test_every_code_has_its_place_on_the_tree(code: int, error: type[VendorError
 
 
 def test_a_closed_period_is_for_a_person_whatever_its_code() -> None:
-    assert type(error_of(3180, "The date is before the closing date of the company")) is Refused
+    assert type(error_of(3180, "The date is before the closing date of the company")) is PeriodClosed
 
 
 def test_an_internal_error_may_have_done_it() -> None:

@@ -110,7 +110,7 @@ def test_a_sweep_since_a_mark_ends_with_the_deletions() -> None:
 def test_a_full_change_feed_says_that_deletions_may_be_unseen() -> None:
     changes = {"CDCResponse": [{"QueryResponse": [{"Invoice": [row(str(n)) for n in range(1000)]}]}], "time": NOW}
     got = DIALECT.read(INVOICE, Cursor("2026-09-13T00:00:00-07:00", "deletions"), answer(changes), US)
-    assert "full read" in got.problems[0].advice
+    assert "reads this object in full" in got.problems[0].advice
 
 
 @pytest.mark.parametrize(
