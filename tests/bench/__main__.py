@@ -131,7 +131,6 @@ def tick(flows: int) -> None:
         words = f"1,000 due of {tenants} tenants, {found[f'{case}_dispatched']:,.0f} dispatched in one look"
         table.add_row(words, f"{found[case]:.1f} s", f"{found[f'{case}_processor']:.1f} s", "60.0 s")
     console.print(table)
-    console.print(table)
 
 
 def turns(rounds: int) -> str:
