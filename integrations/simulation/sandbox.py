@@ -71,6 +71,7 @@ def serve(
         "timeout": 0,  # a vendor told to be slow is not hung
         "graceful_timeout": 2,
         "loglevel": "warning",
+        "control_socket_disable": True,  # it would be one for all sandboxes of this user
     }
     _Server(lambda: application(state, limits=limits), options, ready).run()
 

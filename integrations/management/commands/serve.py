@@ -56,7 +56,8 @@ def web(bind: str, *, processes: int) -> Part:
         "--graceful-timeout": "10",
         "--log-level": "warning",
     }
-    words = [word for option in options.items() for word in option]
+    # Its control socket would stand in the home folder, one for all installations of this user; nothing here needs it.
+    words = ["--no-control-socket", *(word for option in options.items() for word in option)]
     here = f"127.0.0.1:{bind.rpartition(':')[2]}"
     host = next((name.lstrip(".") for name in settings.ALLOWED_HOSTS if name != "*"), here)
     return Part(
