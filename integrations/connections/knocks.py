@@ -24,7 +24,7 @@ from django.utils.crypto import get_random_string
 from integrations.connections.models import Connection, VendorApp
 from integrations.connectors.registry import connector
 from integrations.wire.connector import Connector
-from integrations.wire.knocks import LONGEST_COMPANY, LONGEST_ID, Message, Signed, is_of_app
+from integrations.wire.knocks import LONGEST_COMPANY, LONGEST_ID, Knocks, Message, Proof, Signed, is_of_app
 from integrations.wire.knocks import Knock as Told
 from plumbing.ids import new_id
 from plumbing.leases import Leased
@@ -112,24 +112,24 @@ def take_in(kind: Connector, place: str, message: Message) -> bool:
     """
     if kind.knocks is None:
         return False
-    return _at_app(kind, place, message) if is_of_app(kind.knocks.proof) else _at_bell(kind, place, message)
+    at = _at_app if is_of_app(kind.knocks.proof) else _at_bell
+    return at(kind.slug, kind.knocks, place, message)
 
 
-def _at_app(kind: Connector, environment: str, message: Message) -> bool:
+def _at_app(slug: str, facts: Knocks, environment: str, message: Message) -> bool:
     """At the address of our application: the message says whose books it is about."""
-    assert kind.knocks is not None  # noqa: S101  # looked at by who calls
-    proof, now = kind.knocks.proof, timezone.now()
-    app = VendorApp.objects.filter(connector=kind.slug, environment=environment).first()
+    proof, now = facts.proof, timezone.now()
+    app = VendorApp.objects.filter(connector=slug, environment=environment).first()
     if app is None:
         return False
     keys = valid_keys(app.knock_keys.reveal() if app.knock_keys else None, now)
     if not isinstance(proof, Signed) or not proof.proves(message, keys, now=now):
         VendorApp.objects.filter(pk=app.pk).update(refused=F("refused") + 1, refused_at=now)
         return False
-    by_company = _by_company(kind.knocks.read(message))
+    by_company = _by_company(facts.read(message))
     strayed = len(by_company)
     with dispatch():
-        there = Bell.everywhere.filter(connector=kind.slug, environment=environment, company__in=by_company)
+        there = Bell.everywhere.filter(connector=slug, environment=environment, company__in=by_company)
         found = list(there.order_by("tenant_id", "id").values_list("tenant_id", "id", "company"))
     strayed -= len({company for _, _, company in found})
     if strayed:
@@ -142,13 +142,12 @@ def _at_app(kind: Connector, environment: str, message: Message) -> bool:
     return True
 
 
-def _at_bell(kind: Connector, address: str, message: Message) -> bool:
+def _at_bell(slug: str, facts: Knocks, address: str, message: Message) -> bool:
     """At a connection's own address."""
-    assert kind.knocks is not None  # noqa: S101
-    proof, now, hashed = kind.knocks.proof, timezone.now(), _hash(address)
+    proof, now, hashed = facts.proof, timezone.now(), _hash(address)
     with dispatch():
         mine = Q(address_hash=hashed) | Q(former_hash=hashed, former_until__gt=now)
-        found = Bell.everywhere.filter(mine, connector=kind.slug).values_list("tenant_id", "id").first()
+        found = Bell.everywhere.filter(mine, connector=slug).values_list("tenant_id", "id").first()
     if found is None:
         return False
     tenant, bell_id = found
@@ -160,7 +159,7 @@ def _at_bell(kind: Connector, address: str, message: Message) -> bool:
             with tenant_scope(tenant), transaction.atomic():
                 Bell.objects.filter(pk=bell_id).update(refused=F("refused") + 1, refused_at=now)
             return False
-    _store(tenant, {bell_id: kind.knocks.read(message)})
+    _store(tenant, {bell_id: facts.read(message)})
     return True
 
 
@@ -252,7 +251,7 @@ def forget_old() -> None:
 def bell_of(connection: Connection) -> Bell | None:
     """Where this connection's vendor knocks; None where it does not. Inside a transaction."""
     knocks = connector(connection.connector).knocks
-    return None if knocks is None else _listening(connection)
+    return None if knocks is None else _listening(connection, knocks.proof)
 
 
 def listen(connection: Connection) -> None:
@@ -272,8 +271,7 @@ def new_address(connection: Connection, *, by: Any) -> None:
     audit.record("connection.address_renewed", subject=connection, actor=by)
 
 
-def _listening(connection: Connection) -> Bell:
-    proof = connector(connection.connector).knocks.proof  # type: ignore[union-attr]  # only asked where there is one
+def _listening(connection: Connection, proof: Proof) -> Bell:
     facts = {"connector": connection.connector, "environment": connection.environment}
     # Only what the vendor itself has answered over this connection counts as its company.
     company = str(connection.company.get("id") or "")

@@ -251,7 +251,7 @@ class Periods:
             if row is None or name not in page.wanted or matches[name].target_id is None:
                 continue
             if _day(page.wanted[name], self.on) == row.meant:
-                self._book(page, name, row.booked)
+                self._book(page, name, self.on, row.booked)
 
     def judged(
         self, page: Any, name: str, found: Match, change: Change | None, again: Callable[[], Change | None]
@@ -281,14 +281,13 @@ class Periods:
         self.told[name], self.words[name] = said(verdict, self.rule, at=str(self.flow.target), by=by)
         if isinstance(verdict, Shut):
             return Hold(HELD, self.words[name])
-        self._book(page, name, verdict.day)
+        self._book(page, name, self.on, verdict.day)
         return again()
 
-    def _book(self, page: Any, name: str, day: date) -> None:
-        assert self.on is not None  # noqa: S101  # both callers have looked
+    def _book(self, page: Any, name: str, on: str, day: date) -> None:
         record = codec.decode(self.flow.mapping.kind_to, page.encoded[name].encode())
-        page.encoded[name] = codec.encode(replace(record, **{self.on: day})).decode()
-        page.wanted[name] = {**page.wanted[name], self.on: day.isoformat()}
+        page.encoded[name] = codec.encode(replace(record, **{on: day})).decode()
+        page.wanted[name] = {**page.wanted[name], on: day.isoformat()}
 
     def _ends_on_its_day(self, change: Void | Credit) -> bool:
         dialect = connector(self.flow.target.connector).dialect

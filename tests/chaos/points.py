@@ -73,7 +73,7 @@ class Watch:
             self.wrote = set()
             return rollback(connection)
 
-        BaseDatabaseWrapper._commit, BaseDatabaseWrapper._rollback = watched_commit, watched_rollback  # type: ignore[method-assign]
+        BaseDatabaseWrapper._commit, BaseDatabaseWrapper._rollback = watched_commit, watched_rollback
         self._watch_calls()
 
     def _watch_statements(self, connection: Any, **kwargs: Any) -> None:
@@ -114,7 +114,7 @@ class Watch:
             return getresponse(connection)
 
         line.send, authorise.secrets_of = watched_send, watched_secrets
-        http.client.HTTPConnection.getresponse = watched_getresponse  # type: ignore[method-assign,assignment]
+        http.client.HTTPConnection.getresponse = watched_getresponse
 
 
 COMMITS = (("intents", BEFORE_INTENTS, AFTER_INTENTS), ("outcome", BEFORE_OUTCOME, AFTER_OUTCOME))

@@ -57,5 +57,5 @@ def never_ask_whose_turn_it_is() -> None:
     def send_whenever(connection: Any, request: Any, *, before: Any = None, **kwargs: Any) -> Any:
         return send(connection, request, **kwargs)
 
-    Leased.claim = Leased.renew = Leased.hold = Leased.release = has_it  # type: ignore[method-assign]
+    Leased.claim = Leased.renew = Leased.hold = Leased.release = has_it
     line.send = send_whenever

@@ -83,8 +83,8 @@ def work(order: dict[str, Any]) -> None:
 def shorten_leases() -> None:
     """Everything as in the product, but quicker: leases, and the margin that a call keeps to the end of its lease."""
     claim, renew = Leased.claim, Leased.renew
-    Leased.claim = lambda self, *, seconds: claim(self, seconds=min(seconds, LEASE))  # type: ignore[method-assign]
-    Leased.renew = lambda self, *, seconds: renew(self, seconds=min(seconds, LEASE))  # type: ignore[method-assign]
+    Leased.claim = lambda self, *, seconds: claim(self, seconds=min(seconds, LEASE))
+    Leased.renew = lambda self, *, seconds: renew(self, seconds=min(seconds, LEASE))
     line.MARGIN = MARGIN
 
 

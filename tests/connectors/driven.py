@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
@@ -13,15 +14,15 @@ from integrations.wire.site import Site
 from integrations.wire.stream import FETCHED, Cursor, Page
 
 
-class Driven:
+class Driven(ABC):
     """A set of books at a vendor; who derives from it says how a request travels."""
 
     connector: ClassVar[Connector]
     site: Site
 
+    @abstractmethod
     def send(self, request: Request) -> Answer:
         """The vendor's answer."""
-        raise NotImplementedError
 
     def company(self) -> Company:
         """Whose books they are."""

@@ -64,7 +64,7 @@ def test_a_message_full_of_events_is_answered_within_the_vendors_time(mugs: Conn
     with CaptureQueriesContext(database) as few:
         answer = at("ledger")(message)
     assert answer.status_code == 200
-    assert time.monotonic() - began < registry.connector("ledger").knocks.within  # type: ignore[union-attr]
+    assert time.monotonic() - began < registry.connector("ledger").knocks.within
     assert len(few) < 25, "its number of questions does not grow with the events"
     assert len(waiting()) == 2000
 

@@ -96,7 +96,7 @@ def invoices(shop: Toy, books: Books, bring: Bring) -> Flow:
 
 @transaction.atomic
 def item_of(flow: Flow) -> Item:
-    return Item.objects.select_related("flow", "record").filter(flow=flow).order_by("pk").last()  # type: ignore[return-value]
+    return Item.objects.select_related("flow", "record").filter(flow=flow).order_by("pk").last()
 
 
 @transaction.atomic

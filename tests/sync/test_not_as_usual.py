@@ -155,12 +155,12 @@ moments = st.integers(0, 5000).map(lambda minutes: AFTERNOON - timedelta(minutes
 
 
 def ends(source: str, target: str) -> Ends:
-    return Ends(source, target, lambda after: after + HOURLY)  # type: ignore[arg-type]  # any key will do
+    return Ends(source, target, lambda after: after + HOURLY)  # any key will do
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), moments, min_size=4, max_size=4))
 def test_named_is_who_did_not_answer_since_its_slot_and_never_who_did(heard: dict[str, datetime]) -> None:
-    found = silent([ends("a", "b"), ends("b", "c"), ends("d", "a")], heard, now=AFTERNOON)  # type: ignore[arg-type]
+    found = silent([ends("a", "b"), ends("b", "c"), ends("d", "a")], heard, now=AFTERNOON)
 
     late = {each for each, at in heard.items() if at + HOURLY + PATIENCE <= AFTERNOON}
     assert set(found) <= late
